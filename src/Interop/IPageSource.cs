@@ -1,0 +1,29 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak.Interop;
+
+/// <summary>
+/// Contract: whole pages of native memory for the detector's own use.
+/// Pre: byte counts are multiples of <see cref="PageByteCount"/>; addresses come from this source.
+/// Post: memory handed out is zeroed, registered in <see cref="OwnMemory"/> (so never scanned) and never tracked;
+/// failure is a return value (0 or false), never an exception. Safe on any thread, in any GC mode, inside a hook.
+/// </summary>
+internal interface IPageSource
+{
+    /// <summary>Bytes in one page (4,096 on x64).</summary>
+    nuint PageByteCount { get; }
+
+    /// <summary>Reserves address space that is not yet usable. Returns its start, or 0 when refused.</summary>
+    nuint Reserve(nuint byteCount);
+
+    /// <summary>Makes part of a reservation readable and writable. False when the system refuses.</summary>
+    bool Commit(nuint address, nuint byteCount);
+
+    /// <summary>Private, zeroed, readable and writable pages. Returns their start, or 0 when refused.</summary>
+    nuint AllocatePrivate(nuint byteCount);
+
+    /// <summary>Pages shared with a cloned child (MAP_SHARED), committed on first touch. Returns their start, or 0.</summary>
+    nuint AllocateShared(nuint byteCount);
+
+    /// <summary>Gives a whole reservation or allocation back and unregisters it.</summary>
+    void Release(nuint address, nuint byteCount);
+}

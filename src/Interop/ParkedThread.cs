@@ -1,0 +1,45 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Runtime.InteropServices;
+
+namespace NativeLeak.Interop;
+
+/// <summary>How one thread of the process stood when the snapshot was taken.</summary>
+internal enum ThreadParkState
+{
+    /// <summary>Asked, no answer (yet): its registers are unknown, its whole stack mapping counts as live.</summary>
+    Late = 0,
+
+    /// <summary>Parked in our handler; registers and stack pointer are exact.</summary>
+    Parked = 1,
+
+    /// <summary>It ended while it was being asked.</summary>
+    Gone = 2,
+
+    /// <summary>It blocks the parking signal (around vfork/exec); its stack counts whole, its registers are unknown.</summary>
+    Blocking = 3,
+
+    /// <summary>The controller itself: the dedicated scanner thread, which holds no pointer of the application.</summary>
+    Controller = 4,
+}
+
+/// <summary>One thread in a snapshot. Blittable, in memory shared with the child.</summary>
+/// <remarks>
+/// <code>
+///  0 thread id            4 state (ThreadParkState)
+///  8 stack pointer at the moment of parking (exact when Parked; else 0, or the kernel's own figure when it gave one)
+/// 16 thread control block (fs:0), 0 when unknown
+/// 24 general registers    start … 32 end (inside the kernel's signal frame)
+/// 40 vector registers     start … 48 end (the xsave area; empty when the kernel saved none)
+/// 56 reserved
+/// </code>
+/// </remarks>
+[StructLayout(LayoutKind.Explicit, Size = 64)]
+internal struct ParkedThread
+{
+    [FieldOffset(0)] public int ThreadId;
+    [FieldOffset(4)] public ThreadParkState State;
+    [FieldOffset(8)] public nuint StackPointer;
+    [FieldOffset(16)] public nuint ThreadControlBlock;
+    [FieldOffset(24)] public MemoryRange Registers;
+    [FieldOffset(40)] public MemoryRange VectorRegisters;
+}
