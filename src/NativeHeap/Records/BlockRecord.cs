@@ -28,7 +28,7 @@ internal struct BlockRecord
     /// <summary>Bits 0–47 the bytes asked for, 48–55 <see cref="AllocationApi"/>, 56–63 <see cref="BlockFlags"/>.</summary>
     [FieldOffset(8)] public ulong SizeApiFlags;
 
-    /// <summary>Id of the allocation site (<see cref="Allocation.SiteDepot"/>); 0 = unknown.</summary>
+    /// <summary>Id of the allocation site (SiteDepot); 0 = unknown.</summary>
     [FieldOffset(16)] public uint Site;
 
     /// <summary>Order of allocation in the process (wraps after 2³²).</summary>
