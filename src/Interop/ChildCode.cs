@@ -17,15 +17,17 @@ internal static class ChildCode
         const BindingFlags All = BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public
             | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
         int prepared = 0;
-        foreach (Type type in assembly.GetTypes())
-        {
-            if (!type.IsDefined(typeof(ChildCodeAttribute), inherit: false))
-            {
-                continue;
-            }
+        Type[] types = [.. assembly.GetTypes().Where(t => t.IsDefined(typeof(ChildCodeAttribute), inherit: false))];
 
+        // All statics first: code compiled before a type's statics exist would ask the runtime for them on every access.
+        foreach (Type type in types)
+        {
             RuntimeHelpers.RunClassConstructor(type.TypeHandle);
-            foreach (MethodInfo method in type.GetMethods(All))
+        }
+
+        foreach (Type type in types)
+        {
+            foreach (MethodBase method in type.GetMethods(All).Concat<MethodBase>(type.GetConstructors(All)))
             {
                 if (!method.IsAbstract && !method.ContainsGenericParameters)
                 {

@@ -21,6 +21,7 @@ internal static unsafe class OwnMemory
     public static MemoryRange* Ranges => s_ranges;
 
     /// <summary>How many ranges are registered.</summary>
+    // Order: acquire; pairs with the release store of the count in TryAdd, after the entry is complete.
     public static int Count => Volatile.Read(ref s_count);
 
     /// <summary>Hands in the memory of the table (Capacity × 16 bytes, zeroed). Later calls are ignored.</summary>
@@ -57,6 +58,7 @@ internal static unsafe class OwnMemory
             if (s_ranges[i].Start == start)
             {
                 s_ranges[i] = s_ranges[s_count - 1];
+                // Order: the last entry has its new place before the count gives up the old; pairs with reads of Count.
                 Volatile.Write(ref s_count, s_count - 1);
                 break;
             }
@@ -83,6 +85,7 @@ internal static unsafe class OwnMemory
     private static void Enter()
     {
         SpinWait spin = default;
+        // Order: acquires what the last holder wrote; pairs with Exit.
         while (Interlocked.CompareExchange(ref s_lock, 1, 0) != 0)
         {
             spin.SpinOnce(sleep1Threshold: -1);

@@ -20,13 +20,22 @@ internal enum ThreadParkState
 
     /// <summary>The controller itself: the dedicated scanner thread, which holds no pointer of the application.</summary>
     Controller = 4,
+
+    /// <summary>
+    /// It blocks the signal and sleeps in the kernel, without a time limit, until a parked thread wakes it. That is how a
+    /// thread stands that the runtime suspended for a collection: inside the runtime's own handler of the signal, with its
+    /// registers in that handler's frame, on its stack. The stack pointer is exact, so nothing of it is missed. It is 0 for a
+    /// worker that the kernel keeps in our process (io_uring), which has neither stack nor registers.
+    /// </summary>
+    Asleep = 5,
 }
 
 /// <summary>One thread in a snapshot. Blittable, in memory shared with the child.</summary>
 /// <remarks>
 /// <code>
 ///  0 thread id            4 state (ThreadParkState)
-///  8 stack pointer at the moment of parking (exact when Parked; else 0, or the kernel's own figure when it gave one)
+///  8 stack pointer: of the interrupted code when Parked (the 128 bytes below it, the red zone, are live too), by the
+///    kernel's account when Asleep; 0 otherwise
 /// 16 thread control block (fs:0), 0 when unknown
 /// 24 general registers    start … 32 end (inside the kernel's signal frame)
 /// 40 vector registers     start … 48 end (the xsave area; empty when the kernel saved none)

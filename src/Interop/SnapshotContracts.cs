@@ -42,6 +42,14 @@ internal unsafe struct SnapshotView
 
 /// <summary>What the snapshot machinery is asked to do. All function pointers are managed and child-safe
 /// (<see cref="ChildCodeAttribute"/>); they get the view and <see cref="Context"/>.</summary>
+/// <remarks>
+/// The two parts of the parent run with every signal blocked: a fault there is the end of the host. They read memory that
+/// is not the detector's own by <see cref="Linux.SafeRead"/> only, and are short: threads leave by themselves when they are
+/// held for more than 0.9 s. A fault in the child ends the child.
+/// The child has an empty descriptor table of its own (Linux 5.9 and later): what it needs it opens, and nothing it opens
+/// can stay behind in the parent. It cannot read the parent by SafeRead where ptrace is restricted (yama); the parent can
+/// always read the child.
+/// </remarks>
 internal unsafe struct SnapshotRequest
 {
     /// <summary>Runs in the parent, all threads parked, before the clone (freeze counters here). May be null.</summary>
@@ -80,6 +88,12 @@ internal enum SnapshotStatus
 
     /// <summary>Threads cannot be parked here: the runtime's signal is not set up as expected. No snapshot was tried.</summary>
     ParkingUnavailable,
+
+    /// <summary>
+    /// The clone took longer than threads may be held, in every attempt: some ran while the copy was made, so it is torn
+    /// and was thrown away. The limit grows with each such attempt.
+    /// </summary>
+    HoldExceeded,
 }
 
 /// <summary>The outcome of one snapshot, with its costs.</summary>
@@ -94,7 +108,11 @@ internal readonly record struct SnapshotResult(
     TimeSpan ParkTime,
     TimeSpan CloneTime,
     TimeSpan ChildTime,
-    string? Detail);
+    string? Detail)
+{
+    /// <summary>Living threads whose registers, or even whose existence, the snapshot may have missed: late, blocking, unlisted.</summary>
+    public int ThreadsUncovered { get; init; }
+}
 
 /// <summary>
 /// Contract: a frozen copy of this process in which <see cref="SnapshotRequest.Child"/> runs.

@@ -1,4 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+// Safety: no address is dereferenced here; only the size of the table entry needs a pointer context.
 using System.Runtime.Versioning;
 
 namespace NativeLeak.Interop.Linux;

@@ -1,0 +1,90 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: one page of entry stubs, placed within ±2 GiB of the module they serve when the system allows it.
+// Who calls it: the runtime hook, once per installation.
+// The one idea: stubs are written while the page is not executable and the page is sealed before any address is used,
+// so it is never writable and executable at once. It lives as long as the process: a thread may be in it at any time.
+using System.Runtime.Versioning;
+
+namespace NativeLeak.Interop.Linux.Patching;
+
+/// <summary>A page that stubs are added to and that is then sealed.</summary>
+[SupportedOSPlatform("linux")]
+internal sealed unsafe class StubPage
+{
+    private const nuint PageBytes = 4096;
+    private const nuint SearchStep = 1 << 20;
+    private const nuint Reach = 0x7000_0000; // 1.75 GiB of the 2 GiB a 32-bit displacement spans
+    private const nint ProtRead = 1, ProtWrite = 2, ProtExec = 4, MapPrivate = 2, MapAnonymous = 0x20, MapFixedNoReplace = 0x100000;
+
+    private readonly nuint _start;
+    private int _used;
+    private bool _isSealed;
+
+    private StubPage(nuint start) => _start = start;
+
+    /// <summary>The page.</summary>
+    public MemoryRange Range => new(_start, _start + PageBytes);
+
+    /// <summary>Maps a page near <paramref name="module"/>, or anywhere when there is no room near it.</summary>
+    /// <returns>Null when the system refuses memory altogether.</returns>
+    public static StubPage? TryCreate(MemoryRange module)
+    {
+        for (nuint distance = SearchStep; distance < Reach; distance += SearchStep)
+        {
+            nuint below = module.Start > distance ? TryMapAt((module.Start - distance) & ~(PageBytes - 1)) : 0;
+            nuint found = below != 0 ? below : TryMapAt((module.End + distance) & ~(PageBytes - 1));
+            if (found != 0)
+            {
+                return new StubPage(found);
+            }
+        }
+
+        nuint anywhere = Map(0, 0);
+        return anywhere == 0 ? null : new StubPage(anywhere);
+    }
+
+    /// <summary>Adds code and returns its address, 16-byte aligned; 0 when the page is full or sealed.</summary>
+    public nuint Add(ReadOnlySpan<byte> code)
+    {
+        if (_isSealed || _used + code.Length > (int)PageBytes)
+        {
+            return 0;
+        }
+
+        // Safety: the page is ours, writable until sealed, and has room (checked above).
+        nuint address = _start + (nuint)_used;
+        code.CopyTo(new Span<byte>((void*)address, code.Length));
+        _used = (_used + code.Length + 15) & ~15;
+        return address;
+    }
+
+    /// <summary>Makes the page executable and read-only. False when the system refuses executable memory.</summary>
+    public bool Seal()
+    {
+        _isSealed = true;
+        return RawSyscall.Invoke(SyscallNumber.Mprotect, (nint)_start, (nint)PageBytes, ProtRead | ProtExec) == 0;
+    }
+
+    /// <summary>Gives the page back. Only when none of its addresses was ever published.</summary>
+    public void Discard() => RawSyscall.Invoke(SyscallNumber.Munmap, (nint)_start, (nint)PageBytes);
+
+    // Kernels before 4.17 take the flag for a hint and may map elsewhere; that is undone.
+    private static nuint TryMapAt(nuint address)
+    {
+        nuint mapped = Map(address, MapFixedNoReplace);
+        if (mapped != 0 && mapped != address)
+        {
+            RawSyscall.Invoke(SyscallNumber.Munmap, (nint)mapped, (nint)PageBytes);
+            return 0;
+        }
+
+        return mapped;
+    }
+
+    private static nuint Map(nuint address, nint extraFlags)
+    {
+        nint result = RawSyscall.Invoke(
+            SyscallNumber.Mmap, (nint)address, (nint)PageBytes, ProtRead | ProtWrite, MapPrivate | MapAnonymous | extraFlags, -1, 0);
+        return result is < 0 and > -4096 ? 0 : (nuint)result;
+    }
+}
