@@ -1,0 +1,13 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak.NativeHeap.Allocation;
+
+internal static partial class SiteDepot
+{
+    /// <summary>
+    /// Stands in for the real stack trace of a new site (may throw, as that may). Null outside tests.
+    /// </summary>
+    internal static Func<SiteStack?>? TestHookCapture { get; set; }
+
+    /// <summary>Takes <see cref="StopNaming"/> back, which nothing but a test may do.</summary>
+    internal static void TestHookResumeNaming() => s_isNamingStopped = false;
+}

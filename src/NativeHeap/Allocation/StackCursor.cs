@@ -1,0 +1,81 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: one position in a walk over the calling thread's stack.
+// Who calls it: StackWalker (hot, inlined) and FrameLearner.
+// The one idea: every address that is read lies above the frames already passed and below the end of the stack, so a
+// wrong size or a broken chain ends the walk or gives a wrong entry, but never faults.
+using System.Runtime.CompilerServices;
+
+namespace NativeLeak.NativeHeap.Allocation;
+
+/// <summary>A return address, and what is needed to find the next one.</summary>
+internal ref struct StackCursor
+{
+    // A frame larger than this is taken for a broken chain.
+    private const nuint MaximumFrameByteCount = 1 << 20;
+
+    // The first page is never mapped; a smaller "return address" ends a chain.
+    private const nuint MinimumCodeAddress = 4096;
+
+    private readonly nuint _last;
+    private nuint _framePointer;
+    private nuint _stackPointer;
+
+    /// <summary>Starts at a call site of the calling thread.</summary>
+    // Safety: only the address of a local is taken, to know where this frame lies.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe StackCursor(in AllocationCall site, nuint end)
+    {
+        nuint here;
+        ReturnAddress = site.ReturnAddress;
+        _framePointer = site.FramePointer;
+        // Unknown: at least above this method's own locals. Known ones are checked like any other position.
+        MustHaveFrame = site.StackPointer <= (nuint)(&here);
+        _stackPointer = MustHaveFrame ? (nuint)(&here) : site.StackPointer;
+        _last = end - (2 * (nuint)sizeof(nuint));
+    }
+
+    /// <summary>The return address at this position.</summary>
+    public nuint ReturnAddress { get; private set; }
+
+    /// <summary>
+    /// Whether the method at this position is known to have a frame because its stack pointer is not known.
+    /// </summary>
+    public bool MustHaveFrame { get; private set; }
+
+    /// <summary>Goes to the caller. False at the end of the chain.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe bool MoveNext()
+    {
+        int size = MustHaveFrame ? FrameSizes.Framed : FrameSizes.Find(ReturnAddress);
+        MustHaveFrame = false;
+        nuint next;
+        if (size == FrameSizes.Framed)
+        {
+            nuint frame = _framePointer;
+            // Safety: the frame lies above the last position, at most 1 MiB, aligned, and both its words below the end.
+            if (frame - _stackPointer >= MaximumFrameByteCount || frame > _last || (frame & 7) != 0)
+            {
+                return false;
+            }
+
+            _framePointer = *(nuint*)frame;
+            next = ((nuint*)frame)[1];
+            _stackPointer = frame + (2 * (nuint)sizeof(nuint));
+        }
+        else
+        {
+            nuint slot = _stackPointer + ((nuint)(uint)size * (nuint)sizeof(nuint));
+            // Safety: the slot lies above the last position (sizes are at most 512 KiB) and below the end.
+            if (slot > _last || (slot & 7) != 0)
+            {
+                return false;
+            }
+
+            next = *(nuint*)slot;
+            _stackPointer = slot + (nuint)sizeof(nuint);
+        }
+
+        ReturnAddress = next;
+        return next >= MinimumCodeAddress;
+    }
+}

@@ -1,0 +1,21 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak.NativeHeap.Allocation;
+
+/// <summary>
+/// What the recorder keeps per thread. All in one type, so that one access to thread-local storage serves all; only
+/// primitive values, which need no GC memory when a thread meets them first.
+/// </summary>
+internal static class ThreadState
+{
+    /// <summary>Depth of <see cref="DetectorThread"/> scopes.</summary>
+    [ThreadStatic]
+    public static int DetectorDepth;
+
+    /// <summary>Number of the thread (<see cref="ThreadNumbers"/>); 0 = none yet.</summary>
+    [ThreadStatic]
+    public static ushort Number;
+
+    /// <summary>End of the thread's stack (<see cref="StackWalker"/>); 0 = not known yet.</summary>
+    [ThreadStatic]
+    public static nuint StackEnd;
+}

@@ -1,0 +1,209 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the C# functions that stand in for the runtime's seven heap exports.
+// Who calls it: the entry stubs (MachineCode.Interception), on any thread of the process, in the middle of any P/Invoke.
+// The one idea: the C heap does exactly what it would have done without us, with the same result and the same errno; what
+// we add can be lost but can never change that. A block is recorded after it was born and unrecorded before it dies, so
+// an address is never in the table while another thread could be handed it.
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Records;
+
+namespace NativeLeak.NativeHeap.Interception;
+
+/// <summary>Entry points for native code. Not to be called from C#.</summary>
+/// <remarks>
+/// An exception that leaves such a function ends the process; hence every call into the recorder is inside a catch-all.
+/// The calls of the C heap stay outside of it: the just-in-time compiler inlines them only there.
+/// A large block is allocated and freed through a GC transition (see <see cref="CHeap"/>): no collection waits for mmap.
+/// Malloc and Realloc end many APIs: there the API stays unknown and the stack of the site tells. The others end one; it
+/// is the report's fallback where the stack does not tell (a user's own P/Invoke, everything inlined).
+/// <c>framePointer</c> and <c>returnAddress</c> are the managed caller's, as the entry stub found them.
+/// </remarks>
+internal static unsafe class HookBodies
+{
+    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
+    private const int OutOfMemory = 12; // ENOMEM
+
+    // Plain static fields: no class constructor ever runs inside a hook.
+    private static long s_failures;
+    private static delegate* unmanaged[SuppressGCTransition]<int*> s_errorLocation;
+
+    /// <summary>How often the recorder failed and an event was lost.</summary>
+    // Order: none; a counter for diagnostics, as are the increments below.
+    public static long Failures => Volatile.Read(ref s_failures);
+
+    /// <summary>Finds errno; called once, before any body runs.</summary>
+    /// <exception cref="EntryPointNotFoundException">The C library has no <c>__errno_location</c>.</exception>
+    public static void Initialize()
+    {
+        CHeap.Initialize();
+        // Safety: errno.h (glibc 2.36) declares int* __errno_location(void); it returns at once.
+        s_errorLocation = (delegate* unmanaged[SuppressGCTransition]<int*>)NativeLibrary.GetExport(
+            NativeLibrary.GetMainProgramHandle(), "__errno_location");
+    }
+
+    /// <summary>SystemNative_Malloc.</summary>
+    [UnmanagedCallersOnly]
+    [MethodImpl(Hot)]
+    public static void* Malloc(nuint byteCount, nuint framePointer, nuint returnAddress)
+    {
+        void* block = CHeap.Malloc(byteCount);
+        return block == null
+            ? Failed()
+            : Record(block, byteCount, AllocationApi.Unknown, BlockFlags.None, framePointer, returnAddress);
+    }
+
+    /// <summary>SystemNative_Calloc.</summary>
+    [UnmanagedCallersOnly]
+    [MethodImpl(Hot)]
+    public static void* Calloc(nuint count, nuint elementByteCount, nuint framePointer, nuint returnAddress)
+    {
+        nuint byteCount = unchecked(count * elementByteCount); // an overflow makes calloc fail, and is not used then
+        void* block = CHeap.Calloc(count, elementByteCount);
+        return block == null
+            ? Failed()
+            : Record(block, byteCount, AllocationApi.NativeMemoryAllocZeroed, BlockFlags.None, framePointer, returnAddress);
+    }
+
+    /// <summary>SystemNative_Realloc.</summary>
+    [UnmanagedCallersOnly]
+    [MethodImpl(Hot)]
+    public static void* Realloc(void* old, nuint byteCount, nuint framePointer, nuint returnAddress)
+    {
+        ReallocTicket ticket = TakeRecord(old);
+        void* block = CHeap.Realloc(old, byteCount);
+        ReturnRecord(ticket, block, byteCount, framePointer, returnAddress);
+        return block == null && byteCount != 0 ? Failed() : block;
+    }
+
+    /// <summary>SystemNative_Free and SystemNative_AlignedFree: one function of the C heap.</summary>
+    [UnmanagedCallersOnly]
+    [MethodImpl(Hot)]
+    public static void Free(void* block)
+    {
+        if (block != null)
+        {
+            nuint byteCount = Unrecord(block);
+            CHeap.Free(block, byteCount);
+        }
+    }
+
+    /// <summary>SystemNative_AlignedAlloc.</summary>
+    [UnmanagedCallersOnly]
+    [MethodImpl(Hot)]
+    public static void* AlignedAlloc(nuint alignment, nuint byteCount, nuint framePointer, nuint returnAddress)
+    {
+        void* block = CHeap.AlignedAlloc(alignment, byteCount);
+        return block == null ? null : Record(
+            block, byteCount, AllocationApi.NativeMemoryAlignedAlloc, BlockFlags.Aligned, framePointer, returnAddress);
+    }
+
+    /// <summary>SystemNative_AlignedRealloc: allocate, copy what fits, free; as the original does, and in its order.</summary>
+    [UnmanagedCallersOnly]
+    [MethodImpl(Hot)]
+    public static void* AlignedRealloc(
+        void* old, nuint alignment, nuint byteCount, nuint framePointer, nuint returnAddress)
+    {
+        void* block = CHeap.AlignedAlloc(alignment, byteCount);
+        if (block == null)
+        {
+            return null; // the old block lives on
+        }
+
+        Record(block, byteCount, AllocationApi.NativeMemoryAlignedRealloc, BlockFlags.Aligned, framePointer, returnAddress);
+        if (old != null)
+        {
+            // Safety: both blocks are at least this long; they are distinct, so they do not overlap.
+            NativeMemory.Copy(old, block, Math.Min(CHeap.UsableSize(old), byteCount));
+            nuint oldByteCount = Unrecord(old);
+            CHeap.Free(old, oldByteCount);
+        }
+
+        return block;
+    }
+
+    // A transition may have passed a garbage collection since the C heap set it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void* Failed()
+    {
+        *s_errorLocation() = OutOfMemory;
+        return null;
+    }
+
+    [MethodImpl(Hot)]
+    private static void* Record(
+        void* block, nuint byteCount, AllocationApi api, BlockFlags flags, nuint framePointer, nuint returnAddress)
+    {
+        int* errorNumber = s_errorLocation();
+        int kept = *errorNumber;
+        try
+        {
+            AllocationRecorder.OnAllocated((nuint)block, byteCount, api, flags, framePointer, returnAddress);
+        }
+        catch (Exception)
+        {
+            // Order: none; a counter.
+            Interlocked.Increment(ref s_failures); // the block is the caller's; only our knowledge of it is lost
+        }
+
+        *errorNumber = kept;
+        return block;
+    }
+
+    // Tells the size, nuint.MaxValue when it is not known: it decides how the C heap's free is called.
+    [MethodImpl(Hot)]
+    private static nuint Unrecord(void* block)
+    {
+        int* errorNumber = s_errorLocation();
+        int kept = *errorNumber;
+        nuint byteCount = nuint.MaxValue;
+        try
+        {
+            AllocationRecorder.OnFreeing((nuint)block, out byteCount);
+        }
+        catch (Exception)
+        {
+            // Order: none; a counter.
+            Interlocked.Increment(ref s_failures); // the block must be freed all the same
+        }
+
+        *errorNumber = kept;
+        return byteCount;
+    }
+
+    [MethodImpl(Hot)]
+    private static ReallocTicket TakeRecord(void* old)
+    {
+        try
+        {
+            return AllocationRecorder.OnReallocating((nuint)old);
+        }
+        catch (Exception)
+        {
+            // Order: none; a counter.
+            Interlocked.Increment(ref s_failures);
+            return default;
+        }
+    }
+
+    [MethodImpl(Hot)]
+    private static void ReturnRecord(
+        in ReallocTicket ticket, void* block, nuint byteCount, nuint framePointer, nuint returnAddress)
+    {
+        int* errorNumber = s_errorLocation();
+        int kept = *errorNumber;
+        try
+        {
+            AllocationRecorder.OnReallocated(
+                ticket, (nuint)block, byteCount, AllocationApi.NativeMemoryRealloc, BlockFlags.None, framePointer, returnAddress);
+        }
+        catch (Exception)
+        {
+            // Order: none; a counter.
+            Interlocked.Increment(ref s_failures); // the result of realloc is what counts for the caller
+        }
+
+        *errorNumber = kept;
+    }
+}

@@ -1,0 +1,44 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak.NativeHeap.Records;
+
+/// <summary>
+/// A pinned record: its fields do not change and it is not reused until Dispose, whatever happens to its block.
+/// </summary>
+/// <remarks>The block itself may be freed at any time; <see cref="IsLive"/> tells whether it was, a moment
+/// ago.</remarks>
+internal ref struct RecordHandle
+{
+    private readonly uint _index;
+    private RecordStore? _store;
+
+    internal RecordHandle(RecordStore store, uint index)
+    {
+        _store = store;
+        _index = index;
+    }
+
+    /// <summary>Index of the record; 0 for a handle that holds nothing.</summary>
+    public readonly uint Index => _index;
+
+    /// <summary>Whether the block had not been freed a moment ago.</summary>
+    public readonly bool IsLive => _store is not null && _store.Read(_index).State == RecordState.Live;
+
+    /// <summary>The record. Only its state word can change while it is pinned.</summary>
+    /// <exception cref="ObjectDisposedException">The handle is empty or disposed.</exception>
+    public readonly ref readonly BlockRecord Record
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_store is null, typeof(RecordHandle));
+            return ref _store.Read(_index);
+        }
+    }
+
+    /// <summary>Drops the pin; the last pin of a freed block hands its record to reclamation.</summary>
+    public void Dispose()
+    {
+        RecordStore? store = _store;
+        _store = null;
+        store?.Unpin(_index);
+    }
+}

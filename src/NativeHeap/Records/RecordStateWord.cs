@@ -1,0 +1,103 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: every legal change of a record's state word, one method per arrow.
+// Who calls it: RecordStore; nobody else writes the word.
+// The one idea: state and pins share one word, so exactly one thread sees "retired, and nobody holds it any more".
+//
+//            Publish              Retire                Reclaim
+//   Empty ────────────► Live ───────────────► Retired ────────────► Empty
+//     ▲                 │ ▲ TryPin / Unpin     │ Unpin only
+//     │    TryRecycle   │ └─┘                  └─► (pins fall to 0: the last one hands the record to reclamation)
+//     └─────────────────┘ (nobody reads at all: the usual case)
+using System.Runtime.CompilerServices;
+
+namespace NativeLeak.NativeHeap.Records;
+
+/// <summary>The state word: bits 0–1 state, 2–15 pins, 16–31 thread number.</summary>
+internal static class RecordStateWord
+{
+    private const uint StateMask = 3;
+    private const int PinShift = 2;
+    private const uint OnePin = 1u << PinShift;
+    private const uint PinMask = 0x3FFFu << PinShift;
+    private const int ThreadShift = 16;
+
+    /// <summary>Pins one record can carry; beyond it a lookup says "not found" rather than overflow.</summary>
+    public const int MaximumPins = 0x3FFF;
+
+    /// <summary>How many readers hold the record.</summary>
+    public static int Pins(uint word) => (int)((word & PinMask) >> PinShift);
+
+    /// <summary>Empty → Live, as the last write of an insert.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Publish(ref uint word, ushort thread)
+        // Order: releases the record's fields; pairs with the frozen world's read of the word (which has every earlier
+        // write of every thread) and with TryPin. Without it a snapshot could see a live record half written.
+        => Volatile.Write(ref word, (uint)RecordState.Live | ((uint)thread << ThreadShift));
+
+    /// <summary>
+    /// Live → Retired. True when nobody holds the record, so that the caller must hand it to reclamation.
+    /// </summary>
+    /// <remarks>Pre: the caller won the record by exchanging its index out of the address index.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Retire(ref uint word)
+    {
+        // Order: one interlocked add (Live + 1 = Retired); pairs with Unpin: whichever comes second sees both facts.
+        uint after = Interlocked.Add(ref word, (uint)RecordState.Retired - (uint)RecordState.Live);
+        return (after & PinMask) == 0;
+    }
+
+    /// <summary>Live → Empty at once. False when somebody holds the record: then it must be retired.</summary>
+    /// <remarks>Pre: as for <see cref="Retire"/>, and no reader is announced (EpochDomain.IsQuiet).</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryRecycle(ref uint word)
+    {
+        // Order: a plain read suffices: without an announced reader no pin can be added, and pins that outlived their
+        // guard are seen, since they were added before the caller's exchange unlinked the record. The write needs no
+        // order towards what came before; what comes after it is the caller's business.
+        if ((word & PinMask) != 0)
+        {
+            return false;
+        }
+
+        word = (uint)RecordState.Empty;
+        return true;
+    }
+
+    /// <summary>Adds a pin if the record is live (kmemleak's get_object: increment if not zero).</summary>
+    public static bool TryPin(ref uint word)
+    {
+        while (true)
+        {
+            // Order: only the start of the loop; the compare-exchange decides.
+            uint seen = Volatile.Read(ref word);
+            if ((seen & StateMask) != (uint)RecordState.Live || (seen & PinMask) == PinMask)
+            {
+                return false;
+            }
+
+            // Order: a full fence before the record's fields are read; pairs with Publish and Retire.
+            if (Interlocked.CompareExchange(ref word, seen + OnePin, seen) == seen)
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Drops a pin. True when it was the last one of a retired record: the caller must hand it to reclamation.
+    /// </summary>
+    public static bool Unpin(ref uint word)
+    {
+        // Order: one interlocked subtraction; releases the reads made under the pin; pairs with Retire.
+        uint after = Interlocked.Add(ref word, unchecked(0u - OnePin));
+        return (after & (StateMask | PinMask)) == (uint)RecordState.Retired;
+    }
+
+    /// <summary>
+    /// Retired → Empty. Pre: no pin, and no guard that could still look at the word; under the stripe lock.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reclaim(ref uint word)
+        // Order: a plain aligned store; the next user is ordered by the stripe lock.
+        => word = (uint)RecordState.Empty;
+}

@@ -1,0 +1,132 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the process's table of records, as a static face of one RecordStore.
+// Who calls it: AllocationRecorder (insert, remove), hints and reports (find), the scanner (frozen enumeration).
+// The one idea: addresses map to records by exchange, records live in pages that never go away, readers hold no lock.
+//
+// Locks, what they protect, and their order (docs/design/locking.md):
+//   1. RecordStripe.Lock      a stripe's free list, retired queue, slab cursor and counters; one at a time, never two
+//   2. RecordSlabs lock       the high-water mark and the commit; taken inside 1, a leaf
+//   3. OwnMemory lock         the table of our own ranges; taken inside nothing of ours, a leaf
+// Order: 1 → 2. No lock is held while calling out, allocating, throwing, or entering an epoch guard; no lock is ever
+// taken by a reader, in the parked world or in the child.
+// Safety: hands pointers to never-released pages on; dereferences nothing itself.
+using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
+using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Reclamation;
+
+namespace NativeLeak.NativeHeap.Records;
+
+/// <summary>The records of all live blocks of the process. Every member is thread-safe; none throws.</summary>
+internal static unsafe class RecordTable
+{
+    private static readonly Lock s_initialization = new();
+    private static RecordStore? s_store;
+
+    /// <summary>Whether <see cref="Initialize"/> succeeded.</summary>
+    // Order: acquires the store; pairs with the write in Initialize.
+    public static bool IsInitialized => Volatile.Read(ref s_store) is not null;
+
+    /// <summary>Guards for <see cref="TryFind"/>: <c>using EpochGuard guard = RecordTable.EnterGuard();</c>.</summary>
+    /// <exception cref="InvalidOperationException">The table is not initialized.</exception>
+    public static EpochGuard EnterGuard()
+        => (s_store ?? throw new InvalidOperationException("the record table is not initialized")).Epochs.Enter();
+
+    /// <summary>The record with index 0 (never used); null before initialization. For the frozen world.</summary>
+    public static BlockRecord* First => s_store is { } store ? store.Slabs.First : null;
+
+    /// <summary>
+    /// Frozen-world enumeration runs over the indices 1 … HighWater − 1 and takes records whose state is Live.
+    /// </summary>
+    public static uint HighWater => s_store is { } store ? store.Slabs.HighWater : 1;
+
+    /// <summary>The counters now.</summary>
+    public static RecordCounters Counters => s_store is { } store ? store.ReadCounters() : default;
+
+    /// <summary>Reserves the table. False when the system refuses even the smallest; idempotent, cold.</summary>
+    public static bool Initialize()
+    {
+        lock (s_initialization)
+        {
+            if (s_store is null)
+            {
+                // Order: publishes a complete store; pairs with the reads of s_store.
+                Volatile.Write(ref s_store, RecordStore.TryCreate(Platform.Pages));
+            }
+
+            return s_store is not null;
+        }
+    }
+
+    /// <summary>
+    /// Most bytes of records; reached, recording stops for good. Call after <see cref="Initialize"/>.
+    /// </summary>
+    public static void LimitMetadata(nuint byteCount)
+    {
+        if (s_store is { } store)
+        {
+            store.Slabs.ByteLimit = byteCount;
+        }
+    }
+
+    /// <summary>
+    /// Records a block the C heap just returned. A stale record at that address is retired and counted.
+    /// </summary>
+    /// <returns>False when it is not recorded: out of metadata memory (then for good), or not initialized.</returns>
+    public static bool Insert(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site)
+        => Insert(address, byteCount, api, flags, site, ThreadNumbers.Current);
+
+    /// <summary>As the other, for a caller that knows its thread's number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Insert(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site,
+        ushort thread)
+        => s_store is { } store && store.Insert(address, byteCount, api, flags, site, thread);
+
+    /// <summary>Takes out a block's record before it is freed; exactly one caller wins.</summary>
+    public static bool TryRemove(nuint address, out BlockRecord removed)
+    {
+        if (s_store is { } store)
+        {
+            return store.TryRemove(address, out removed);
+        }
+
+        removed = default;
+        return false;
+    }
+
+    /// <summary>
+    /// Puts back what <see cref="TryRemove"/> took out, with the same ordinal, site, birth and thread.
+    /// </summary>
+    public static bool Restore(in BlockRecord removed) => s_store is { } store && store.Restore(in removed);
+
+    /// <summary>Counts a free of an address that has no record.</summary>
+    public static void CountUnknownFree() => s_store?.CountUnknownFree();
+
+    /// <summary>
+    /// Finds and pins the record of the block that starts at <paramref name="address"/>. Dispose the handle.
+    /// </summary>
+    public static bool TryFind(in EpochGuard guard, nuint address, out RecordHandle found)
+    {
+        if (s_store is { } store)
+        {
+            return store.TryFind(in guard, address, out found);
+        }
+
+        found = default;
+        return false;
+    }
+
+    /// <summary>
+    /// Finds and pins the record of the block that contains <paramref name="address"/>. Dispose the handle.
+    /// </summary>
+    public static bool TryFindInterior(in EpochGuard guard, nuint address, out RecordHandle found)
+    {
+        if (s_store is { } store)
+        {
+            return store.TryFindInterior(in guard, address, out found);
+        }
+
+        found = default;
+        return false;
+    }
+}

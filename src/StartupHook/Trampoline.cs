@@ -1,0 +1,67 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Reflection;
+
+namespace NativeLeak.Injection;
+
+/// <summary>Loads the detector from the folder this assembly lies in and starts it. Runs at most once per process.</summary>
+internal static class Trampoline
+{
+    private const string ProcessLatch = "NativeLeak.StartupHook";
+    private const string DetectorAssembly = "NativeLeak.Scanner";
+    private const string DetectorType = "NativeLeak.Startup";
+    private const string DetectorMethod = "Start";
+
+    /// <summary>Everything the hook does when it is switched on. Any failure leaves the application as it was.</summary>
+    public static void Run()
+    {
+        // The variable and the runtimeconfig property may both name us. Hooks run one after the other, on one thread.
+        if (AppContext.GetData(ProcessLatch) is not null)
+        {
+            return;
+        }
+
+        AppContext.SetData(ProcessLatch, true);
+        if (!IsWatched())
+        {
+            return;
+        }
+
+        try
+        {
+            Start();
+        }
+        catch (Exception exception)
+        {
+            FailureLog.Write(exception);
+        }
+
+        if (!HookSettings.IsInherited)
+        {
+            InheritedVariables.Remove(Assembly.GetExecutingAssembly());
+        }
+    }
+
+    private static bool IsWatched() => ProcessFilter.IsWatched(
+        Assembly.GetEntryAssembly()?.GetName().Name,
+        Path.GetFileName(Environment.ProcessPath),
+        AppContext.BaseDirectory,
+        Path.GetDirectoryName(typeof(object).Assembly.Location) ?? "",
+        HookSettings.Processes,
+        HookSettings.ExcludedProcesses);
+
+    private static void Start()
+    {
+        // Looked at before anything is loaded: half a detector would have to be undone.
+        string folder = Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location) ?? "";
+        if (SiblingLoader.FindMissing(folder) is { } missing)
+        {
+            throw new FileNotFoundException($"{missing}.dll is not beside the startup hook");
+        }
+
+        Assembly detector = new SiblingLoader(folder).Load(DetectorAssembly);
+        MethodInfo start = detector.GetType(DetectorType, throwOnError: true)!.GetMethod(
+            DetectorMethod, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [typeof(string)])
+            ?? throw new MissingMethodException(DetectorType, DetectorMethod);
+        start.CreateDelegate<Action<string>>()(folder);
+    }
+}
