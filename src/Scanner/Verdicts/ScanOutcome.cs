@@ -24,8 +24,11 @@ internal abstract class ScanOutcome : IDisposable
     /// <summary>Totals and coverage. All zero when the snapshot failed.</summary>
     public required ScanCounters Counters { get; init; }
 
+    /// <summary>How the managed heap was asked to be read.</summary>
+    public ManagedHeapMode ManagedHeap { get; init; }
+
     /// <summary>Whether no gap of the scan can have hidden a pointer: every report of a scan that is not is inconclusive.</summary>
-    public bool IsConclusive => Snapshot.Status == SnapshotStatus.Completed
+    public bool IsConclusive => Snapshot.Status == SnapshotStatus.Completed && Snapshot.ThreadsUncovered == 0
         && ((ScanWarning)Counters.Warnings & Inconclusive) == ScanWarning.None;
 
     private const ScanWarning Inconclusive = ScanWarning.ThreadsNotParked | ScanWarning.LiveMemoryUnread

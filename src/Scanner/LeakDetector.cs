@@ -1,0 +1,89 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using NativeLeak.Interop;
+using NativeLeak.Roots;
+using NativeLeak.Scheduling;
+
+namespace NativeLeak;
+
+/// <summary>
+/// Finds unmanaged memory that nothing in the process can reach any more. When the environment variable NATIVELEAK
+/// started the detector, this class talks to that one; otherwise <see cref="Start"/> starts it.
+/// </summary>
+/// <remarks>All members are thread-safe. No member throws for what the system does to the detector: a scan that was not
+/// possible is an inconclusive report. Modelled on kmemleak (background scans, "scan" and "off" commands) and on
+/// LeakSanitizer's interface (root regions, a check on request).</remarks>
+public static class LeakDetector
+{
+    /// <summary>Raised on a thread-pool thread when a scheduled scan has found leaks that were not known before. An
+    /// exception of a listener is swallowed and named in the next report.</summary>
+    public static event EventHandler<LeaksFoundEventArgs>? LeaksFound;
+
+    /// <summary>Whether the detector runs.</summary>
+    public static bool IsEnabled => Startup.Session is not null;
+
+    /// <summary>Starts the detector: blocks allocated from now on are recorded and judged. When it runs already
+    /// (because the environment started it), its options are replaced, except <see
+    /// cref="LeakDetectorOptions.StackDepth"/>,
+    /// <see cref="LeakDetectorOptions.ReportAt"/> and <see cref="LeakDetectorOptions.FirstScan"/>, which are read when
+    /// it starts. Cost: some milliseconds, once.</summary>
+    /// <param name="options">How it works; null: what the environment says.</param>
+    /// <returns>Whether the detector runs now; false where this platform is not supported.</returns>
+    public static bool Start(LeakDetectorOptions? options = null) => Startup.StartFromCode(options ?? new());
+
+    /// <summary>Stops scans and exit reports. Allocations and frees stay recorded, so that a later <see cref="Start"/>
+    /// knows every block. Nothing happens when the detector does not run. Does not wait for a scan that runs.</summary>
+    public static void Stop() => Startup.Stop();
+
+    /// <summary>Scans now and waits for the report. Cost: the threads of the process stand still for some milliseconds;
+    /// the scan itself runs beside them. Blocks younger than <see cref="LeakDetectorOptions.MinimumAge"/> are not
+    /// judged.</summary>
+    /// <param name="cancellationToken">Ends the wait; what the scan finds is then dropped.</param>
+    /// <exception cref="InvalidOperationException">The detector does not run.</exception>
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
+    public static LeakReport Scan(CancellationToken cancellationToken = default)
+        => ScanAsync(cancellationToken).GetAwaiter().GetResult();
+
+    /// <summary>Scans now; the task ends with the report. As <see cref="Scan"/> otherwise.</summary>
+    /// <param name="cancellationToken">Cancels the task; what the scan finds is then dropped.</param>
+    /// <exception cref="InvalidOperationException">The detector does not run.</exception>
+    /// <exception cref="OperationCanceledException">The task was cancelled (when it is awaited).</exception>
+    public static Task<LeakReport> ScanAsync(CancellationToken cancellationToken = default)
+    {
+        DetectorSession session = Startup.Session
+            ?? throw new InvalidOperationException("The leak detector does not run: see LeakDetector.Start.");
+        return session.ScanAsync(cancellationToken);
+    }
+
+    /// <summary>Makes a range of memory a root: every scan reads it for pointers. For memory the scan does not
+    /// read by itself: mappings that are not writable, say. Devices are never read. The same range may be registered any number of times; each registration is
+    /// taken back by its own Dispose. The range may become unreadable: the scan then counts it as unreadable, nothing
+    /// else happens.</summary>
+    /// <param name="start">Start of the range.</param>
+    /// <param name="byteCount">Its length in bytes; 0: nothing is registered.</param>
+    /// <returns>The registration. On a platform that is not supported it does nothing.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="start"/> is null and <paramref name="byteCount"/> is
+    /// not 0.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range ends behind the last address.</exception>
+    /// <exception cref="InsufficientMemoryException">There is no memory for the table of ranges.</exception>
+    public static unsafe RootRegistration RegisterRoot(void* start, nuint byteCount)
+    {
+        // Safety: the pointer is only made a number here; the child reads the range fault-safely.
+        MemoryRange range = new((nuint)start, unchecked((nuint)start + byteCount));
+        if (byteCount == 0 || !Platform.IsSupported)
+        {
+            return new RootRegistration(range, isRegistered: false);
+        }
+
+        ArgumentNullException.ThrowIfNull(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(byteCount, nuint.MaxValue - (nuint)start);
+        return RegisteredRoots.TryAdd(range)
+            ? new RootRegistration(range, isRegistered: true)
+            : throw new InsufficientMemoryException("There is no memory for the table of registered roots.");
+    }
+
+    /// <summary>Whether anybody listens to <see cref="LeaksFound"/>.</summary>
+    internal static bool HasListeners => LeaksFound is not null;
+
+    /// <summary>Raises <see cref="LeaksFound"/>.</summary>
+    internal static void OnLeaksFound(LeaksFoundEventArgs arguments) => LeaksFound?.Invoke(null, arguments);
+}

@@ -1,0 +1,155 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Runtime.CompilerServices;
+using NativeLeak.Options;
+
+namespace NativeLeak;
+
+/// <summary>
+/// How the detector works and reports. A new instance holds what the environment says (defaults, then runtimeconfig
+/// properties <c>NativeLeak.*</c>, then NATIVELEAK_OPTIONS, then NATIVELEAK_KEY variables); a property set in code wins
+/// over all of them.
+/// </summary>
+/// <remarks>Not thread-safe while it is being filled; the detector copies nothing and reads it only after
+/// <see cref="LeakDetector.Start"/>: do not change it afterwards. The layered options are the sanitizers' habit
+/// (ASAN_OPTIONS with compiled-in defaults).</remarks>
+public sealed class LeakDetectorOptions
+{
+    private readonly OptionSet _set;
+
+    /// <summary>Reads the environment. Never throws: a text that cannot be used becomes a warning in the
+    /// report.</summary>
+    public LeakDetectorOptions()
+        : this(OptionReader.Read(new ProcessOptionSource(), isStartedByVariable: false))
+    {
+    }
+
+    internal LeakDetectorOptions(OptionSet set) => _set = set;
+
+    /// <summary>Where reports go: <c>stderr</c> (the default) or a file, in whose name {app}, {pid} and {time} are
+    /// filled in.</summary>
+    /// <exception cref="ArgumentException">Set to an empty text.</exception>
+    public string LogPath
+    {
+        get => _set.Get<string>(OptionKey.LogPath);
+        set
+        {
+            ArgumentException.ThrowIfNullOrWhiteSpace(value);
+            Assign(OptionKey.LogPath, value);
+        }
+    }
+
+    /// <summary>Form of the report. Default: text.</summary>
+    public ReportFormat Format
+    {
+        get => _set.Get<ReportFormat>(OptionKey.Format);
+        set => Assign(OptionKey.Format, value);
+    }
+
+    /// <summary>The exit code that replaces 0 when <see cref="FailOn"/> is met: 0 … 255, default 23.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a number out of range.</exception>
+    public int ExitCode
+    {
+        get => _set.Get<int>(OptionKey.ExitCode);
+        set => AssignNumber(OptionKey.ExitCode, value);
+    }
+
+    /// <summary>What an exit report must contain to change an exit code of 0. Default: definite leaks.</summary>
+    public FailOn FailOn
+    {
+        get => _set.Get<FailOn>(OptionKey.FailOn);
+        set => Assign(OptionKey.FailOn, value);
+    }
+
+    /// <summary>Which ends of the process are reported. Default: all that can be.</summary>
+    public ReportOccasions ReportAt
+    {
+        get => _set.Get<ReportOccasions>(OptionKey.ReportAt);
+        set => Assign(OptionKey.ReportAt, value);
+    }
+
+    /// <summary>Younger blocks are not judged by a scan while the program runs (an exit scan judges all). Default: 5 s,
+    /// as in kmemleak.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative time.</exception>
+    public TimeSpan MinimumAge
+    {
+        get => _set.Get<TimeSpan>(OptionKey.MinimumAge);
+        set => AssignTime(OptionKey.MinimumAge, value);
+    }
+
+    /// <summary>How many leak groups a report lists; the rest is counted. 0 lists all. Default: 100.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>
+    public int MaximumLeaks
+    {
+        get => _set.Get<int>(OptionKey.MaximumLeaks);
+        set => AssignNumber(OptionKey.MaximumLeaks, value);
+    }
+
+    /// <summary>How many frames of a call stack tell allocation sites apart: 1 … 64, default 16. Read once, when
+    /// recording starts.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a number out of range.</exception>
+    public int StackDepth
+    {
+        get => _set.Get<int>(OptionKey.StackDepth);
+        set => AssignNumber(OptionKey.StackDepth, value);
+    }
+
+    /// <summary>When the first scheduled scan runs; zero: there are no scheduled scans. Default: 60 s, as in
+    /// kmemleak.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative time.</exception>
+    public TimeSpan FirstScan
+    {
+        get => _set.Get<TimeSpan>(OptionKey.FirstScan);
+        set => AssignTime(OptionKey.FirstScan, value);
+    }
+
+    /// <summary>Time between scheduled scans; zero: only the first. Default: 600 s, as in kmemleak.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative time.</exception>
+    public TimeSpan ScanInterval
+    {
+        get => _set.Get<TimeSpan>(OptionKey.ScanInterval);
+        set => AssignTime(OptionKey.ScanInterval, value);
+    }
+
+    /// <summary>How a scan reads the managed heap. Default: by tracing objects.</summary>
+    public ManagedHeapMode ManagedHeap
+    {
+        get => _set.Get<ManagedHeapMode>(OptionKey.ManagedHeap);
+        set => Assign(OptionKey.ManagedHeap, value);
+    }
+
+    /// <summary>Whether a pointer into a block keeps it as surely as one to its start. Default: no; such a block is a
+    /// <em>possible</em> leak, as in Valgrind.</summary>
+    public bool InteriorPointersKeepBlocks
+    {
+        get => _set.Get<bool>(OptionKey.Interior);
+        set => Assign(OptionKey.Interior, value);
+    }
+
+    /// <summary>0 (default): report leaks; 1: report also when nothing leaked, and unfold framework frames; 2: and show
+    /// more samples.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a number out of range.</exception>
+    public int Verbosity
+    {
+        get => _set.Get<int>(OptionKey.Verbosity);
+        set => AssignNumber(OptionKey.Verbosity, value);
+    }
+
+    /// <summary>All values with their origins.</summary>
+    internal OptionSet Set => _set;
+
+    private void Assign(OptionKey key, object value) => _set.Set(key, value, OptionOrigin.Code);
+
+    private void AssignNumber(OptionKey key, int value, [CallerMemberName] string property = "")
+    {
+        OptionDefinition row = OptionTable.Get(key);
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, row.Minimum, property);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, row.Maximum, property);
+        Assign(key, value);
+    }
+
+    private void AssignTime(OptionKey key, TimeSpan value, [CallerMemberName] string property = "")
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.Zero, property);
+        Assign(key, value);
+    }
+}

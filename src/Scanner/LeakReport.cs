@@ -1,0 +1,51 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Text;
+using NativeLeak.Reporting;
+
+namespace NativeLeak;
+
+/// <summary>
+/// The result of one scan: what is lost, since when, from where, why that is believed, and what the scan could not see.
+/// Immutable, therefore safe on any thread; holds no native memory and no pointer to a lost block.
+/// </summary>
+public sealed record LeakReport
+{
+    /// <summary>The process.</summary>
+    public required ReportedProcess Process { get; init; }
+
+    /// <summary>Whether no gap of the scan can have hidden a pointer. A report that is not conclusive proves nothing:
+    /// neither that a listed block is lost, nor that nothing is.</summary>
+    public required bool IsConclusive { get; init; }
+
+    /// <summary>What the scan could see.</summary>
+    public required ReportCoverage Coverage { get; init; }
+
+    /// <summary>The scan itself.</summary>
+    public required ReportedScan Scan { get; init; }
+
+    /// <summary>All blocks per verdict.</summary>
+    public required ReportTotals Totals { get; init; }
+
+    /// <summary>The leaks, grouped by site and kind: definite first, then indirect, then possible, each by
+    /// bytes.</summary>
+    public required IReadOnlyList<LeakGroup> Leaks { get; init; }
+
+    /// <summary>Groups that <see cref="LeakDetectorOptions.MaximumLeaks"/> cut off <see cref="Leaks"/>.</summary>
+    public int OmittedGroups { get; init; }
+
+    /// <summary>Blocks and bytes of the groups that were cut off.</summary>
+    public BlockTotal Omitted { get; init; }
+
+    /// <summary>Whether anything is lost: definitely, indirectly or possibly.</summary>
+    public bool HasLeaks => Totals.Leaked.Blocks > 0;
+
+    /// <summary>Writes the report as text for people.</summary>
+    /// <param name="verbosity">0 … 2, as in <see cref="LeakDetectorOptions.Verbosity"/>.</param>
+    public string ToText(int verbosity = 0) => TextReportWriter.Write(this, verbosity);
+
+    /// <summary>Writes the report as JSON, schema <c>nativeleak.report/1</c>.</summary>
+    public string ToJson() => Encoding.UTF8.GetString(JsonReportWriter.Write(this));
+
+    /// <summary>The text of the report.</summary>
+    public override string ToString() => ToText();
+}

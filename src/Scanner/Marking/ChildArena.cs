@@ -1,0 +1,33 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// Safety: memory comes zeroed from the kernel and is given back only by whoever took it.
+using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
+using NativeLeak.Interop.Linux;
+
+namespace NativeLeak.Marking;
+
+/// <summary>Memory for the child: zeroed private pages straight from the kernel, never given back (the child ends soon).</summary>
+[ChildCode]
+internal static unsafe class ChildArena
+{
+    private const nint ReadWrite = 3, PrivateAnonymousNoReserve = 0x4022;
+
+    /// <summary>Zeroed pages of at least <paramref name="byteCount"/> bytes, committed on touch; null when refused.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static byte* Allocate(nuint byteCount)
+    {
+        nint pages = (nint)((byteCount + 4095) & ~(nuint)4095);
+        nint result = RawSyscall.Invoke(SyscallNumber.Mmap, 0, pages == 0 ? 4096 : pages, ReadWrite, PrivateAnonymousNoReserve, -1);
+        return result is < 0 and > -4096 ? null : (byte*)result;
+    }
+
+    /// <summary>Gives pages back (the self-test runs in the parent and must leave nothing behind).</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void Free(void* pages, nuint byteCount)
+    {
+        if (pages != null)
+        {
+            RawSyscall.Invoke(SyscallNumber.Munmap, (nint)pages, (nint)((byteCount + 4095) & ~(nuint)4095));
+        }
+    }
+}

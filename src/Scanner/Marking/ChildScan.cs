@@ -1,0 +1,142 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the whole scan as it runs in the child: index, roots, marking, verdicts.
+// Who calls it: the snapshot machinery, in the child; the self-test, in the parent, over memory of our own.
+// Safety: the context was laid out by the parent before the clone; everything else is memory this child took itself.
+using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
+using NativeLeak.Interop.Linux;
+using NativeLeak.Roots;
+using NativeLeak.Scheduling;
+using NativeLeak.Verdicts;
+
+namespace NativeLeak.Marking;
+
+/// <summary>Entry of the child.</summary>
+[ChildCode]
+internal static unsafe class ChildScan
+{
+    private const int MappingCapacity = LiveMemoryBuffers.Capacity;
+    private const nint TextByteCount = 16 << 20;
+    private const nuint SafeBufferByteCount = 256 << 10;
+
+    /// <summary>Runs one scan. <paramref name="context"/> is a <see cref="ScanContext"/>; results are in what it points to.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void Run(SnapshotView* view, void* context)
+    {
+        ChildState* state = (ChildState*)ChildArena.Allocate((nuint)sizeof(ChildState));
+        if (state == null)
+        {
+            ((ScanContext*)context)->Counters->Warnings |= (long)ScanWarning.TableOverflow;
+            return;
+        }
+
+        state->View = view;
+        state->Context = (ScanContext*)context;
+        state->OwnProcessId = (int)RawSyscall.Invoke(SyscallNumber.Getpid);
+        state->SafeMode = state->Context->Attempt > 1 ? 1 : 0;
+        ScanCounters* counters = state->Context->Counters;
+        *counters = default;
+        view->Stage = 1;
+        if (!ReadMappings(state))
+        {
+            counters->Warnings |= (long)ScanWarning.MappingsUnreadable;
+            return;
+        }
+
+        view->Stage = 2;
+        if (!Extents.Build(state) || !BlockIndexBuilder.Build(state) || !AllocateTables(state))
+        {
+            counters->Warnings |= (long)ScanWarning.TableOverflow;
+            return;
+        }
+
+        Extents.FlagFragmented(state);
+        StartTracing(state);
+        CountUnparked(view, counters);
+
+        view->Stage = 3;
+        RootScan.Run(state);
+        view->Stage = 4;
+        if (!Classifier.Run(state))
+        {
+            counters->Warnings |= (long)ScanWarning.TableOverflow;
+        }
+
+        view->Stage = 5;
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static void CountUnparked(SnapshotView* view, ScanCounters* counters)
+    {
+        for (int i = 0; i < view->ThreadCount; i++)
+        {
+            if (view->Threads[i].State is ThreadParkState.Late or ThreadParkState.Blocking)
+            {
+                counters->Warnings |= (long)ScanWarning.ThreadsNotParked;
+            }
+        }
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static bool ReadMappings(ChildState* state)
+    {
+        if (state->Context->GivenMappings != null)
+        {
+            state->Mappings = state->Context->GivenMappings;
+            state->MappingCount = state->Context->GivenMappingCount;
+            return true;
+        }
+
+        byte* text = ChildArena.Allocate((nuint)TextByteCount);
+        state->Mappings = (Mapping*)ChildArena.Allocate((nuint)MappingCapacity * (nuint)sizeof(Mapping));
+        if (text == null || state->Mappings == null)
+        {
+            return false;
+        }
+
+        // The list that is read now shows these buffers: they are no roots, and they must not be given back before the
+        // scan is over, or the index, which holds every block's address, could come to lie where the list shows memory.
+        Disown(state, (nuint)state, (nuint)sizeof(ChildState));
+        Disown(state, (nuint)text, (nuint)TextByteCount);
+        Disown(state, (nuint)state->Mappings, (nuint)MappingCapacity * (nuint)sizeof(Mapping));
+        nint length = MapsReader.Read(state->Context->SelfMapsPath, text, TextByteCount);
+        state->MappingCount = length <= 0 ? -1 : MapsReader.Parse(text, length, state->Mappings, MappingCapacity);
+        return state->MappingCount > 0;
+    }
+
+    // The table of own memory is a private copy here.
+    [MethodImpl(ChildCode.Options)]
+    private static void Disown(ChildState* state, nuint start, nuint byteCount)
+    {
+        if (state->Context->OwnCount < OwnMemory.Capacity)
+        {
+            state->Context->OwnRanges[state->Context->OwnCount++] = new MemoryRange(start, start + ((byteCount + 4095) & ~(nuint)4095));
+        }
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static bool AllocateTables(ChildState* state)
+    {
+        nuint blocks = (nuint)state->Index.Count + 1;
+        state->Frontier = (uint*)ChildArena.Allocate(blocks * sizeof(uint));
+        state->InteriorSeen = (uint*)ChildArena.Allocate(blocks * sizeof(uint));
+        state->HolderAddress = (nuint*)ChildArena.Allocate(blocks * (nuint)sizeof(nuint));
+        state->HolderValue = (nuint*)ChildArena.Allocate(blocks * (nuint)sizeof(nuint));
+        state->Leader = (int*)ChildArena.Allocate(blocks * sizeof(int));
+        state->SafeBuffer = ChildArena.Allocate(SafeBufferByteCount);
+        state->SafeBufferByteCount = SafeBufferByteCount;
+        return state->Frontier != null && state->InteriorSeen != null && state->HolderAddress != null
+            && state->HolderValue != null && state->Leader != null && state->SafeBuffer != null;
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static void StartTracing(ChildState* state)
+    {
+        bool wanted = state->Context->ManagedHeap == ManagedHeapMode.Trace;
+        state->Tracing = wanted && state->Context->Managed.CanTrace != 0 && ObjectTracer.Initialize(state) ? 1 : 0;
+        if (wanted && state->Tracing == 0)
+        {
+            state->Context->Counters->Warnings |= (long)ScanWarning.ManagedHeapConservative;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Runtime.InteropServices;
+using NativeLeak.Interop;
+using NativeLeak.Interop.Linux;
+using NativeLeak.Roots;
+
+namespace NativeLeak.Marking;
+
+/// <summary>How far a chain of pointers may be trusted, in the order in which the phases run.</summary>
+internal enum MarkLevel
+{
+    /// <summary>From a root, by start pointers only: what it reaches is reachable.</summary>
+    Strong = Reach.Strong,
+
+    /// <summary>From a block that only interior pointers reach: what it reaches is possible.</summary>
+    Weak = Reach.Weak,
+
+    /// <summary>From an unreached block too young to be judged: what it reaches is not judged either.</summary>
+    Young = Reach.Young,
+
+    /// <summary>From a lost block: what it reaches is lost with it (Verdicts.LostGraph).</summary>
+    Lost = 4,
+}
+
+/// <summary>A piece of address space with one right, as the scan needs it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ExtentList
+{
+    public MemoryRange* Items;
+    public int Count;
+    public int Capacity;
+}
+
+/// <summary>The working state of one scan in the child. In child memory; never shared.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ChildState
+{
+    public SnapshotView* View;
+    public ScanContext* Context;
+    public int OwnProcessId;
+
+    public Mapping* Mappings;
+    public int MappingCount;
+
+    /// <summary>All readable memory, merged and sorted; and of that, the committed parts of the managed heap.</summary>
+    public ExtentList Readable, Heap;
+
+    public BlockIndex Index;
+
+    /// <summary>Reached blocks whose contents are still to be read (the frontier), and blocks seen by interior pointers only.</summary>
+    public uint* Frontier;
+    public int FrontierCount;
+    public uint* InteriorSeen;
+    public int InteriorSeenCount;
+
+    /// <summary>Per block: where the first interior pointer to it was, and its value (for the report's evidence).</summary>
+    public nuint* HolderAddress;
+    public nuint* HolderValue;
+
+    /// <summary>The block the last piece of root memory ended at (RootScan.ScanBetweenBlocks).</summary>
+    public int BlockCursor;
+
+    /// <summary>The level the marker works at.</summary>
+    public MarkLevel Level;
+
+    /// <summary>1 while words come from stacks or registers: pointers into the middle of managed objects count there.</summary>
+    public int ObjectInteriorsCount;
+
+    /// <summary>1 when objects are traced (else the managed heap is a root like any memory, or left out).</summary>
+    public int Tracing;
+
+    public ObjectTracerState Objects;
+
+    /// <summary>Per block: the lost block that leads to it (itself for a leader); −1 before it is looked at.</summary>
+    public int* Leader;
+
+    /// <summary>The leader whose lost blocks are being collected.</summary>
+    public int CurrentLeader;
+
+    /// <summary>Buffer for fault-safe reading, used from the second attempt on and for fragmented blocks.</summary>
+    public byte* SafeBuffer;
+    public nuint SafeBufferByteCount;
+
+    /// <summary>1: read everything fault-safely (the first attempt crashed).</summary>
+    public int SafeMode;
+}

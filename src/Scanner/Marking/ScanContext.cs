@@ -1,0 +1,72 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Runtime.InteropServices;
+using NativeLeak.Interop;
+using NativeLeak.Interop.Linux;
+using NativeLeak.NativeHeap.Records;
+using NativeLeak.Roots;
+using NativeLeak.Scheduling;
+using NativeLeak.Verdicts;
+
+namespace NativeLeak.Marking;
+
+/// <summary>Everything a scan is given and where it puts what it finds. In native pages of ours, fixed before the clone.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ScanContext
+{
+    // What to judge.
+    public BlockRecord* Records;
+    public uint RecordHighWater;
+    public uint NowTick, MinimumAgeTicks;
+
+    // What never counts as a root, and what always does.
+    public MemoryRange* OwnRanges;
+    public int OwnCount;
+    public RootEntry* RegisteredRoots;
+    public int RegisteredRootCount;
+
+    /// <summary>The runtime's way out on the thread that ends the process; null while it runs.</summary>
+    public ExitFrames* ExitFrames;
+
+    // How to read.
+    public ManagedHeapLayout Managed;
+    public ManagedHeapMode ManagedHeap;
+    public int InteriorCountsAsStart;
+    public int Attempt;
+
+    /// <summary>The word glibc writes into chunks of its thread caches; 0 = the C heap is not understood (see FreeChunks).</summary>
+    public nuint FreeChunkKey;
+
+    /// <summary>"/proc/self/maps", zero-terminated.</summary>
+    public byte* SelfMapsPath;
+
+    /// <summary>When not null: the mappings to read instead of the process's own (the self-test before the first scan).</summary>
+    public Mapping* GivenMappings;
+    public int GivenMappingCount;
+
+    /// <summary>Where the C library keeps its allocator's state: pointers to chunks, one of which may end a block.</summary>
+    public MemoryRange AllocatorState;
+
+    // Memory that the copy does not hold (shared, or kept out of children): filled by the parent while all is parked.
+    public LiveMemoryResult* Live;
+    public nuint* LiveWords;
+    public long LiveWordCapacity;
+
+    // Results, in pages shared with the parent.
+    public ScanCounters* Counters;
+    public LostBlock* Lost;
+    public long LostCapacity;
+}
+
+/// <summary>What the parent found in memory that the child cannot see. In shared pages; complete when ParentDone is set.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct LiveMemoryResult
+{
+    /// <summary>Words kept in <see cref="ScanContext.LiveWords"/>.</summary>
+    public long WordCount;
+
+    /// <summary>Bytes read, and bytes that could not be.</summary>
+    public long BytesRead, BytesUnreadable;
+
+    /// <summary>Bits of <see cref="ScanWarning"/>.</summary>
+    public long Warnings;
+}

@@ -1,0 +1,153 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: one snapshot scan from the parent's side: buffers, the clone, the results.
+// Who calls it: the scanner thread.
+// The one idea: everything both sides need is laid out before the clone; the child's results are plain structs in shared
+// pages, so nothing of the child's work can disturb the parent's heap.
+// Safety: the context is a page of ours that is never given back; the callbacks get that very page.
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
+using NativeLeak.Interop.Linux;
+using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Records;
+using NativeLeak.Roots;
+using NativeLeak.Scheduling;
+using NativeLeak.Verdicts;
+
+namespace NativeLeak.Marking;
+
+/// <summary>Scans by snapshot. Used by one thread, the scanner's. Creating it costs some milliseconds (it compiles the child).</summary>
+[ChildCode]
+internal sealed unsafe class SnapshotScan : ILeakScan
+{
+    /// <summary>Silence after which a child is taken for hung. It reports progress at least every few megabytes.</summary>
+    private static readonly TimeSpan s_silenceLimit = TimeSpan.FromSeconds(10);
+
+    private const int MaximumAttempts = 3;
+
+    /// <summary>A scan that could not hold every thread is repeated so often, after a pause of this length.</summary>
+    private const int MaximumRepeats = 4;
+    private static readonly TimeSpan s_repeatDelay = TimeSpan.FromMilliseconds(20);
+
+    // Words that may point at blocks, from memory the child cannot see: 8 million, 64 MiB of shared pages, used on demand.
+    private const long LiveWordCapacity = 8 << 20;
+
+    private readonly ISnapshotEngine _engine;
+    private readonly ManagedHeapLayout _managed;
+    private readonly ChildContext* _context;
+    private int _number;
+
+    /// <summary>What both snapshot callbacks get: the scan, and the parent's own buffers.</summary>
+    private struct ChildContext
+    {
+        public ScanContext Scan;
+        public LiveMemoryBuffers Buffers;
+    }
+
+    /// <summary>Prepares the child's code and proves it on a small graph.</summary>
+    /// <exception cref="InsufficientMemoryException">No pages for the buffers.</exception>
+    /// <exception cref="InvalidOperationException">The self-test of the marker failed: nothing it says could be trusted.</exception>
+    public SnapshotScan(ISnapshotEngine engine)
+    {
+        _engine = engine;
+        _managed = ManagedHeapLayouts.Find(out string reason);
+        ManagedHeapReason = reason;
+        ChildCode.PrepareAll(typeof(MemoryRange).Assembly);
+        ChildCode.PrepareAll(typeof(SnapshotScan).Assembly);
+
+        IPageSource pages = Platform.Pages;
+        _context = (ChildContext*)pages.AllocatePrivate(pages.PageByteCount);
+        if (_context == null || !LiveMemoryBuffers.TryCreate(&_context->Buffers))
+        {
+            throw new InsufficientMemoryException("no memory for the scanner's buffers");
+        }
+
+        ScanContext* scan = &_context->Scan;
+        scan->SelfMapsPath = _context->Buffers.ChildPath + 256;
+        "/proc/self/maps\0"u8.CopyTo(new Span<byte>(scan->SelfMapsPath, 32));
+        scan->Live = (LiveMemoryResult*)pages.AllocateShared(pages.PageByteCount);
+        scan->LiveWords = (nuint*)pages.AllocateShared((nuint)LiveWordCapacity * (nuint)sizeof(nuint));
+        scan->LiveWordCapacity = scan->LiveWords == null ? 0 : LiveWordCapacity;
+        scan->Counters = (ScanCounters*)pages.AllocateShared(pages.PageByteCount);
+        scan->FreeChunkKey = FreeChunkKey.Find();
+        scan->AllocatorState = AllocatorState.Find();
+        if (scan->Live == null || scan->LiveWords == null || scan->Counters == null)
+        {
+            throw new InsufficientMemoryException("no memory for the scanner's buffers");
+        }
+
+        MarkingSelfTest.Run();
+    }
+
+    /// <summary>Why the managed heap cannot be traced; empty when it can.</summary>
+    public string ManagedHeapReason { get; }
+
+    /// <inheritdoc/>
+    public ScanOutcome Run(in ScanParameters parameters)
+    {
+        DateTimeOffset startedAt = DateTimeOffset.UtcNow;
+        long started = Stopwatch.GetTimestamp();
+        IPageSource pages = Platform.Pages;
+        nuint entries = (nuint)Math.Min((ulong)Math.Max(parameters.MaximumLostBlocks, 1), RecordTable.HighWater + 1UL);
+        nuint lostByteCount = ((entries * LostBlock.ByteCount) + pages.PageByteCount - 1) & ~(pages.PageByteCount - 1);
+        nuint lost = pages.AllocateShared(lostByteCount);
+
+        ScanContext* scan = &_context->Scan;
+        scan->Lost = (LostBlock*)lost;
+        scan->LostCapacity = lost == 0 ? 0 : (long)entries;
+        scan->Managed = _managed;
+        scan->ManagedHeap = parameters.ManagedHeap;
+        scan->InteriorCountsAsStart = parameters.InteriorCountsAsStart ? 1 : 0;
+        scan->MinimumAgeTicks = CoarseClock.ToTicks(parameters.MinimumAge);
+        scan->Attempt = 0;
+        *scan->Counters = default;
+
+        // Read last: what is allocated after this line is not judged in this scan, and counts as memory of others.
+        scan->RegisteredRootCount = RegisteredRoots.Count;
+        scan->RegisteredRoots = RegisteredRoots.Table;
+        scan->ExitFrames = ExitFrames.Current;
+        scan->NowTick = CoarseClock.NowTicks;
+        scan->OwnRanges = OwnMemory.Ranges;
+        scan->OwnCount = OwnMemory.Count;
+        scan->Records = RecordTable.First;
+        scan->RecordHighWater = scan->Records == null ? 1 : RecordTable.HighWater;
+
+        SnapshotRequest request = new()
+        {
+            BeforeClone = &BeforeClone,
+            AfterClone = &AfterClone,
+            Child = &Child,
+            Context = _context,
+            SilenceLimit = s_silenceLimit,
+            MaxAttempts = MaximumAttempts,
+        };
+        SnapshotResult result = _engine.Take(in request);
+        for (int again = 0; again < MaximumRepeats && result.Status == SnapshotStatus.Completed && result.ThreadsUncovered > 0; again++)
+        {
+            // Threads that start, end or fork cannot be held for a moment; a moment later they can.
+            Thread.Sleep(s_repeatDelay);
+            scan->Attempt = 0;
+            result = _engine.Take(in request);
+        }
+
+        return new NativeScanOutcome(lost, lostByteCount)
+        {
+            Number = ++_number,
+            StartedAt = startedAt,
+            Duration = Stopwatch.GetElapsedTime(started),
+            Snapshot = result,
+            Counters = result.Status == SnapshotStatus.Completed ? *scan->Counters : default,
+            ManagedHeap = parameters.ManagedHeap,
+        };
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static void BeforeClone(SnapshotView* view, void* context) => ((ChildContext*)context)->Scan.Attempt++;
+
+    [MethodImpl(ChildCode.Options)]
+    private static void AfterClone(SnapshotView* view, void* context)
+        => LiveMemory.Capture(view, &((ChildContext*)context)->Buffers, &((ChildContext*)context)->Scan);
+
+    [MethodImpl(ChildCode.Options)]
+    private static void Child(SnapshotView* view, void* context) => ChildScan.Run(view, &((ChildContext*)context)->Scan);
+}

@@ -1,0 +1,37 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Collections;
+
+namespace NativeLeak.Options;
+
+/// <summary>
+/// Contract: the environment and the runtime's configuration, as text.
+/// Post: never throws; what is not set is null or absent.
+/// </summary>
+internal interface IOptionSource
+{
+    /// <summary>A variable of the environment; null when it is not set.</summary>
+    string? GetVariable(string name);
+
+    /// <summary>All names of variables that start with <paramref name="prefix"/>.</summary>
+    IEnumerable<string> GetVariableNames(string prefix);
+
+    /// <summary>A property of runtimeconfig.json; null when it is not set.</summary>
+    string? GetProperty(string name);
+}
+
+/// <summary>The source that this process really has.</summary>
+internal sealed class ProcessOptionSource : IOptionSource
+{
+    /// <inheritdoc/>
+    public string? GetVariable(string name) => Environment.GetEnvironmentVariable(name);
+
+    /// <inheritdoc/>
+    public IEnumerable<string> GetVariableNames(string prefix) => Environment.GetEnvironmentVariables()
+        .Cast<DictionaryEntry>()
+        .Select(static entry => (string)entry.Key)
+        .Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
+        .Order(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public string? GetProperty(string name) => AppContext.GetData(name)?.ToString();
+}

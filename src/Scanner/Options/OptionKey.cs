@@ -1,0 +1,25 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak.Options;
+
+/// <summary>Every option of this build, in the order the help prints them; the value is the index into the
+/// table.</summary>
+internal enum OptionKey
+{
+    LogPath,
+    Format,
+    ExitCode,
+    FailOn,
+    ReportAt,
+    MinimumAge,
+    MaximumLeaks,
+    StackDepth,
+    FirstScan,
+    ScanInterval,
+    ManagedHeap,
+    Interior,
+    Verbosity,
+    Help,
+    Inherit,
+    Processes,
+    ExcludeProcesses,
+}

@@ -1,0 +1,35 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak.Options;
+
+/// <summary>The values of all options with their origins, and what was wrong with the texts they came from.</summary>
+internal sealed class OptionSet
+{
+    private readonly object[] _values = [.. OptionTable.All.Select(static row => row.Default)];
+    private readonly OptionOrigin[] _origins = new OptionOrigin[OptionTable.All.Count];
+    private readonly List<string> _warnings = [];
+
+    /// <summary>One sentence per unknown key and per bad value.</summary>
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    /// <summary>The value of an option.</summary>
+    public T Get<T>(OptionKey key) => (T)_values[(int)key];
+
+    /// <summary>The value of an option, untyped.</summary>
+    public object Get(OptionKey key) => _values[(int)key];
+
+    /// <summary>Where the value came from.</summary>
+    public OptionOrigin GetOrigin(OptionKey key) => _origins[(int)key];
+
+    /// <summary>Sets a value.</summary>
+    public void Set(OptionKey key, object value, OptionOrigin origin)
+        => (_values[(int)key], _origins[(int)key]) = (value, origin);
+
+    /// <summary>Adds a warning; the same sentence is kept once.</summary>
+    public void Warn(string sentence)
+    {
+        if (!_warnings.Contains(sentence))
+        {
+            _warnings.Add(sentence);
+        }
+    }
+}

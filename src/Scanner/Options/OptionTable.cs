@@ -1,0 +1,82 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the one table of every option. Parsing, precedence, help and the defaults of LeakDetectorOptions come
+// from it.
+// Who calls it: OptionReader, OptionHelp, LeakDetectorOptions.
+// The one idea: a key that is not in this table does not exist, and a key in it does something in this build.
+namespace NativeLeak.Options;
+
+/// <summary>All options of this build.</summary>
+internal static class OptionTable
+{
+    /// <summary>The variable that switches the detector on.</summary>
+    public const string LevelVariable = "NATIVELEAK";
+
+    /// <summary>Start of the name of every other variable.</summary>
+    public const string VariablePrefix = "NATIVELEAK_";
+
+    /// <summary>The variable that takes several options.</summary>
+    public const string OptionsVariable = "NATIVELEAK_OPTIONS";
+
+    /// <summary>The value of log_path that means the standard error stream.</summary>
+    public const string StandardError = "stderr";
+
+    /// <summary>The rows, indexed by <see cref="OptionKey"/>.</summary>
+    public static IReadOnlyList<OptionDefinition> All { get; } =
+    [
+        new(OptionKey.LogPath, "log_path", OptionKind.Text, StandardError, "stderr or a file",
+            "Where reports go; {app}, {pid} and {time} in a file name are filled in."),
+        new(OptionKey.Format, "format", OptionKind.Choice, ReportFormat.Text, "text|json", "Form of the report."),
+        // 23 as in LeakSanitizer: no common program uses it.
+        new(OptionKey.ExitCode, "exitcode", OptionKind.Integer, 23, "0-255",
+            "Exit code that replaces 0 when fail_on is met.") { Maximum = 255 },
+        new(OptionKey.FailOn, "fail_on", OptionKind.Choice, FailOn.Definite, "none|definite|possible|reachable",
+            "What must be found to change the exit code (none when the environment started the detector)."),
+        new(OptionKey.ReportAt, "report_at", OptionKind.Set, ReportOccasions.Exit | ReportOccasions.Signal,
+            "exit,signal", "Which ends of the process are reported."),
+        // 5 s as kmemleak's MSECS_MIN_AGE.
+        new(OptionKey.MinimumAge, "min_age", OptionKind.Duration, TimeSpan.FromSeconds(5), "duration",
+            "Younger blocks are not judged by a scan while the program runs; the exit scan judges all."),
+        new(OptionKey.MaximumLeaks, "max_leaks", OptionKind.Integer, 100, "groups",
+            "Leak groups listed in a report; the rest is counted; 0 lists all."),
+        new(OptionKey.StackDepth, "stack_depth", OptionKind.Integer, 16, "frames",
+            "Frames of a call stack that tell allocation sites apart.") { Minimum = 1, Maximum = 64 },
+        // 60 s and 600 s as in kmemleak.
+        new(OptionKey.FirstScan, "first_scan", OptionKind.Duration, TimeSpan.FromSeconds(60), "duration",
+            "When the first scheduled scan runs; 0 or off: no scheduled scans."),
+        new(OptionKey.ScanInterval, "scan_interval", OptionKind.Duration, TimeSpan.FromSeconds(600), "duration",
+            "Time between scheduled scans; 0 or off: only the first."),
+        new(OptionKey.ManagedHeap, "managed_heap", OptionKind.Choice, ManagedHeapMode.Trace,
+            "trace|conservative|none", "How the managed heap is read."),
+        new(OptionKey.Interior, "interior", OptionKind.Boolean, false, "0|1",
+            "Whether a pointer into a block keeps it as surely as one to its start."),
+        new(OptionKey.Verbosity, "verbosity", OptionKind.Integer, 0, "0-2",
+            "1: report also when nothing leaked, unfold framework frames; 2: and show more samples.") { Maximum = 2 },
+        new(OptionKey.Help, "help", OptionKind.Boolean, false, "0|1", "Print this list to stderr."),
+        new(OptionKey.Inherit, "inherit", OptionKind.Boolean, true, "0|1",
+            "Whether child processes are watched too."),
+        new(OptionKey.Processes, "processes", OptionKind.Names, string.Empty, "names",
+            "Watch only these applications."),
+        new(OptionKey.ExcludeProcesses, "exclude_processes", OptionKind.Names, string.Empty, "names",
+            "Never watch these applications."),
+    ];
+
+    /// <summary>The names of all keys.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. All.Select(static row => row.Name)];
+
+    /// <summary>The row of a key.</summary>
+    public static OptionDefinition Get(OptionKey key) => All[(int)key];
+
+    /// <summary>Finds a key by its name in any case; null when there is none.</summary>
+    public static OptionDefinition? Find(ReadOnlySpan<char> name)
+    {
+        foreach (OptionDefinition row in All)
+        {
+            if (name.Equals(row.Name, StringComparison.OrdinalIgnoreCase))
+            {
+                return row;
+            }
+        }
+
+        return null;
+    }
+}

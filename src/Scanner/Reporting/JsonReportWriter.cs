@@ -1,0 +1,197 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: writes a report as JSON, schema nativeleak.report/1: stable, only ever added to.
+// Who calls it: ReportFile and LeakReport.ToJson.
+// The one idea: every property of the schema is always there, so that readers need no special cases.
+using System.Buffers;
+using System.Globalization;
+using System.Reflection;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace NativeLeak.Reporting;
+
+/// <summary>Writes JSON reports.</summary>
+internal static class JsonReportWriter
+{
+    /// <summary>Name and version of the schema.</summary>
+    public const string Schema = "nativeleak.report/1";
+
+    private static readonly JsonWriterOptions s_options = new()
+    {
+        Indented = true,
+        NewLine = "\n",
+        // Type names hold < and >: escape what JSON asks for and control characters, not what only HTML would ask for.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>Version of NativeLeak, as reports name it.</summary>
+    public static string ToolVersion { get; } = typeof(JsonReportWriter).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
+
+    /// <summary>The report as UTF-8 without a byte order mark, ending with a line feed.</summary>
+    public static byte[] Write(LeakReport report)
+    {
+        ArrayBufferWriter<byte> buffer = new(16 * 1024);
+        using (Utf8JsonWriter json = new(buffer, s_options))
+        {
+            json.WriteStartObject();
+            json.WriteString("schema", Schema);
+            json.WriteStartObject("tool");
+            json.WriteString("name", "NativeLeak");
+            json.WriteString("version", ToolVersion);
+            json.WriteEndObject();
+            WriteProcess(json, report.Process);
+            json.WriteBoolean("conclusive", report.IsConclusive);
+            WriteCoverage(json, report.Coverage);
+            WriteScan(json, report.Scan);
+            WriteTotals(json, report.Totals);
+            json.WriteStartArray("leaks");
+            foreach (LeakGroup group in report.Leaks)
+            {
+                WriteGroup(json, group);
+            }
+
+            json.WriteEndArray();
+            json.WriteStartArray("misuse");
+            json.WriteEndArray();
+            json.WriteStartArray("suppressions");
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        buffer.Write("\n"u8);
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WriteProcess(Utf8JsonWriter json, ReportedProcess process)
+    {
+        json.WriteStartObject("process");
+        json.WriteNumber("pid", process.Id);
+        json.WriteString("name", process.Name);
+        json.WriteString("runtime", process.Runtime);
+        json.WriteString("os", process.OperatingSystem);
+        json.WriteString("startedAt", process.StartedAt);
+        json.WriteString("reportedAt", process.ReportedAt);
+        json.WriteString("reason", process.Reason.ToString().ToLowerInvariant());
+        json.WriteEndObject();
+    }
+
+    private static void WriteCoverage(Utf8JsonWriter json, ReportCoverage coverage)
+    {
+        json.WriteStartObject("coverage");
+        json.WriteString("tier", coverage.Tier);
+        WriteStrings(json, "unseen", coverage.Unseen);
+        json.WriteString("mode", coverage.Mode);
+        json.WriteString("managedHeap", coverage.ManagedHeap);
+        json.WriteNumber("threadsFound", coverage.ThreadsFound);
+        json.WriteNumber("threadsParked", coverage.ThreadsParked);
+        json.WriteNumber("rootBytes", coverage.RootBytes);
+        json.WriteNumber("blockBytes", coverage.BlockBytes);
+        json.WriteNumber("unreadableBytes", coverage.UnreadableBytes);
+        WriteStrings(json, "warnings", coverage.Warnings);
+        json.WriteEndObject();
+    }
+
+    private static void WriteScan(Utf8JsonWriter json, ReportedScan scan)
+    {
+        json.WriteStartObject("scan");
+        json.WriteNumber("number", scan.Number);
+        json.WriteNumber("pauseMilliseconds", Math.Round(scan.PauseTime.TotalMilliseconds, 3));
+        json.WriteNumber("durationMilliseconds", Math.Round(scan.Duration.TotalMilliseconds, 3));
+        json.WriteEndObject();
+    }
+
+    private static void WriteTotals(Utf8JsonWriter json, ReportTotals totals)
+    {
+        json.WriteStartObject("totals");
+        WriteTotal(json, "live", totals.Live);
+        WriteTotal(json, "reachable", totals.Reachable);
+        WriteTotal(json, "definite", totals.Definite);
+        WriteTotal(json, "indirect", totals.Indirect);
+        WriteTotal(json, "possible", totals.Possible);
+        WriteTotal(json, "young", totals.Young);
+        WriteTotal(json, "ignored", totals.Ignored);
+        WriteTotal(json, "suppressed", totals.Suppressed);
+        json.WriteEndObject();
+    }
+
+    private static void WriteTotal(Utf8JsonWriter json, string name, BlockTotal total)
+    {
+        json.WriteStartObject(name);
+        json.WriteNumber("blocks", total.Blocks);
+        json.WriteNumber("bytes", total.Bytes);
+        json.WriteEndObject();
+    }
+
+    private static void WriteGroup(Utf8JsonWriter json, LeakGroup group)
+    {
+        json.WriteStartObject();
+        json.WriteString("fingerprint", group.Fingerprint);
+        json.WriteString("kind", group.Kind.ToString().ToLowerInvariant());
+        json.WriteNumber("blocks", group.Total.Blocks);
+        json.WriteNumber("bytes", group.Total.Bytes);
+        json.WriteNumber("indirectBlocks", group.Indirect.Blocks);
+        json.WriteNumber("indirectBytes", group.Indirect.Bytes);
+        json.WriteString("allocator", group.Allocator);
+        json.WriteNull("tag");
+        json.WriteNumber("firstAgeSeconds", Math.Round(group.FirstAge.TotalSeconds, 3));
+        json.WriteNumber("lastAgeSeconds", Math.Round(group.LastAge.TotalSeconds, 3));
+        WriteStrings(json, "threads", group.Threads);
+        json.WriteStartArray("stack");
+        foreach (LeakFrame frame in group.Stack)
+        {
+            WriteFrame(json, frame);
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("samples");
+        foreach (LeakSample sample in group.Samples)
+        {
+            WriteSample(json, sample);
+        }
+
+        json.WriteEndArray();
+        json.WriteString("evidence", group.Evidence);
+        json.WriteEndObject();
+    }
+
+    private static void WriteFrame(Utf8JsonWriter json, LeakFrame frame)
+    {
+        json.WriteStartObject();
+        json.WriteString("method", frame.Method);
+        json.WriteString("assembly", frame.Assembly);
+        json.WriteString("file", frame.File);
+        if (frame.Line > 0)
+        {
+            json.WriteNumber("line", frame.Line);
+        }
+        else
+        {
+            json.WriteNull("line");
+        }
+
+        json.WriteBoolean("native", frame.IsNative);
+        json.WriteEndObject();
+    }
+
+    private static void WriteSample(Utf8JsonWriter json, LeakSample sample)
+    {
+        json.WriteStartObject();
+        json.WriteString("address", string.Create(CultureInfo.InvariantCulture, $"0x{sample.Address:x}"));
+        json.WriteNumber("size", sample.ByteCount);
+        json.WriteNumber("ordinal", sample.Ordinal);
+        json.WriteString("hex", sample.Hex);
+        json.WriteEndObject();
+    }
+
+    private static void WriteStrings(Utf8JsonWriter json, string name, IReadOnlyList<string> values)
+    {
+        json.WriteStartArray(name);
+        foreach (string value in values)
+        {
+            json.WriteStringValue(value);
+        }
+
+        json.WriteEndArray();
+    }
+}

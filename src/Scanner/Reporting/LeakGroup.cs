@@ -1,0 +1,40 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak;
+
+/// <summary>Lost blocks of one kind that the same line of code allocated.</summary>
+public sealed record LeakGroup
+{
+    /// <summary>16 hexadecimal digits that name the allocation site: the same in every run, and after rebuilds that
+    /// leave the site alone. Groups of different kinds at one site share it.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>Kind of the leak.</summary>
+    public required LeakKind Kind { get; init; }
+
+    /// <summary>The group's own blocks and their bytes.</summary>
+    public required BlockTotal Total { get; init; }
+
+    /// <summary>Blocks that hang from the group's blocks: lost with them, listed as groups of their own.</summary>
+    public required BlockTotal Indirect { get; init; }
+
+    /// <summary>The API that was called: <c>Marshal.AllocHGlobal</c>, <c>NativeMemory.AlignedAlloc</c>, …</summary>
+    public required string Allocator { get; init; }
+
+    /// <summary>Age of the group's oldest block when the scan ran.</summary>
+    public required TimeSpan FirstAge { get; init; }
+
+    /// <summary>Age of its youngest block.</summary>
+    public required TimeSpan LastAge { get; init; }
+
+    /// <summary>The threads that allocated.</summary>
+    public required IReadOnlyList<string> Threads { get; init; }
+
+    /// <summary>The call stack, innermost frame first.</summary>
+    public required IReadOnlyList<LeakFrame> Stack { get; init; }
+
+    /// <summary>Some of the blocks.</summary>
+    public required IReadOnlyList<LeakSample> Samples { get; init; }
+
+    /// <summary>Why the blocks are believed to be lost: one sentence.</summary>
+    public required string Evidence { get; init; }
+}

@@ -1,0 +1,212 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: turns the outcome of a scan into a report: groups by line of source and kind, names, lines, evidence.
+// Who calls it: the scanner thread, after every thread of the process runs again.
+// The one idea: everything slow (names, PDBs) happens here, once per line of source that is shown, never in the pause.
+using System.Globalization;
+using NativeLeak.Interop;
+using NativeLeak.NativeHeap.Records;
+using NativeLeak.Roots;
+using NativeLeak.Verdicts;
+
+namespace NativeLeak.Reporting;
+
+/// <summary>Builds reports. Not thread-safe; one per report.</summary>
+internal sealed class ReportBuilder(IReportFacts facts)
+{
+    private static readonly CultureInfo s_invariant = CultureInfo.InvariantCulture;
+
+    // A report at exit must not outlive the patience of whoever waits for the process to end.
+    private static readonly TimeSpan s_symbolBudget = TimeSpan.FromSeconds(5);
+
+    /// <summary>Builds the report of a scan.</summary>
+    public LeakReport Build(ScanOutcome outcome, in ReportRequest request)
+    {
+        ScanCounters counters = outcome.Counters;
+        List<GroupTally> tallies = Sort(Count(outcome.Lost, request.SamplesPerGroup));
+        int shown = request.MaximumGroups == 0 ? tallies.Count : Math.Min(tallies.Count, request.MaximumGroups);
+        BlockTotal omitted = default;
+        foreach (GroupTally tally in tallies.Skip(shown))
+        {
+            omitted += tally.Total;
+        }
+
+        List<string> warnings = [.. ScanSentences.Describe(outcome), .. facts.Warnings, .. request.Warnings];
+        List<LeakGroup> groups = BuildGroups(tallies.Take(shown), outcome, warnings);
+        AddOmissions(warnings, tallies.Count - shown, omitted, counters.LostCount, outcome.Lost.Length);
+        return new LeakReport
+        {
+            Process = ProcessFacts.Describe(request.Reason),
+            IsConclusive = outcome.IsConclusive,
+            Coverage = Cover(outcome, warnings),
+            Scan = new ReportedScan(outcome.Number, outcome.Snapshot.PauseTime, outcome.Duration),
+            Totals = Totals(counters),
+            Leaks = groups,
+            OmittedGroups = tallies.Count - shown,
+            Omitted = omitted,
+        };
+    }
+
+    /// <summary>Builds the report of a scan that never came to an outcome: inconclusive, with the reason.</summary>
+    public LeakReport BuildFailed(string reason, in ReportRequest request) => new()
+    {
+        Process = ProcessFacts.Describe(request.Reason),
+        IsConclusive = false,
+        Coverage = new ReportCoverage
+        {
+            Tier = facts.Tier,
+            Unseen = facts.Unseen,
+            Mode = "none",
+            ManagedHeap = "none",
+            Warnings = ["no scan: " + reason, .. facts.Warnings, .. request.Warnings],
+        },
+        Scan = new ReportedScan(0, TimeSpan.Zero, TimeSpan.Zero),
+        Totals = new ReportTotals(),
+        Leaks = [],
+    };
+
+    private IEnumerable<GroupTally> Count(ReadOnlySpan<LostBlock> lost, int samplesPerGroup)
+    {
+        SiteIndex sites = new(facts);
+        Dictionary<(string Identity, LeakKind Kind), GroupTally> tallies = [];
+        foreach (ref readonly LostBlock block in lost)
+        {
+            LeakKind kind;
+            switch (block.Verdict)
+            {
+                case Verdict.Definite: kind = LeakKind.Definite; break;
+                case Verdict.Indirect: kind = LeakKind.Indirect; break;
+                case Verdict.Possible: kind = LeakKind.Possible; break;
+                default: continue;
+            }
+
+            ReportedSite site = sites.Get(block.Site, (AllocationApi)block.Api);
+            if (!tallies.TryGetValue((site.Identity, kind), out GroupTally? tally))
+            {
+                tally = new GroupTally(site, kind, samplesPerGroup);
+                tallies.Add((site.Identity, kind), tally);
+            }
+
+            tally.Add(block);
+        }
+
+        return tallies.Values;
+    }
+
+    private static List<GroupTally> Sort(IEnumerable<GroupTally> tallies) =>
+    [
+        .. tallies.OrderBy(static tally => tally.Kind)
+            .ThenByDescending(static tally => tally.Total.Bytes)
+            .ThenByDescending(static tally => tally.Total.Blocks)
+            .ThenBy(static tally => tally.Site.Identity, StringComparer.Ordinal),
+    ];
+
+    private List<LeakGroup> BuildGroups(IEnumerable<GroupTally> tallies, ScanOutcome outcome, List<string> warnings)
+    {
+        using SymbolResolver symbols = new(s_symbolBudget);
+        FrameDescriber describer = new(symbols);
+        List<LeakGroup> groups = [.. tallies.Select(tally => BuildGroup(tally, outcome, describer))];
+        if (symbols.Missing.Count > 0)
+        {
+            warnings.Add("no lines for frames of " + string.Join(", ", symbols.Missing)
+                + ": no portable PDB beside or inside the assembly");
+        }
+
+        if (symbols.IsExhausted)
+        {
+            warnings.Add("the time for finding source lines was used up: some frames have none");
+        }
+
+        return groups;
+    }
+
+    private LeakGroup BuildGroup(GroupTally tally, ScanOutcome outcome, FrameDescriber describer) => new()
+    {
+        Fingerprint = Fingerprint.Compute(tally.Site.Allocator, tally.Site.Frames),
+        Kind = tally.Kind,
+        Total = tally.Total,
+        Indirect = tally.Indirect,
+        Allocator = tally.Site.Allocator,
+        FirstAge = Age(outcome, tally.FirstTick),
+        LastAge = Age(outcome, tally.LastTick),
+        Threads = [.. tally.Threads.Select(facts.DescribeThread)],
+        Stack = [.. tally.Site.Frames.Select(describer.Describe)],
+        Samples = tally.Samples,
+        Evidence = Evidence(tally, outcome.Counters),
+    };
+
+    private TimeSpan Age(ScanOutcome outcome, uint birthTick)
+    {
+        TimeSpan age = outcome.StartedAt - facts.TimeOf(birthTick);
+        return age > TimeSpan.Zero ? age : TimeSpan.Zero;
+    }
+
+    private static string Evidence(GroupTally tally, in ScanCounters counters)
+    {
+        if (tally.Kind == LeakKind.Indirect)
+        {
+            return "only blocks that are lost themselves point to it";
+        }
+
+        if (tally.Kind == LeakKind.Possible)
+        {
+            if (!tally.TryGetHolder(out nuint holder, out nuint offset))
+            {
+                return "no pointer to its start was found, only to its inside";
+            }
+
+            return offset == 0
+                ? string.Create(s_invariant, $"it hangs from memory that only pointers to its inside reach: at 0x{holder:x}, ")
+                    + MemoryPlaces.Describe(holder)
+                : string.Create(s_invariant, $"no pointer to its start was found, only one to its inside: start + {offset}, "
+                    + $"at 0x{holder:x}, {MemoryPlaces.Describe(holder)}");
+        }
+
+        return string.Create(s_invariant, $"no pointer to it was found in {counters.RootBytes} bytes of roots "
+            + $"and in {counters.BlockBytes} bytes of reachable blocks");
+    }
+
+    private static void AddOmissions(List<string> warnings, int groups, BlockTotal omitted, long lostCount, int listed)
+    {
+        if (groups > 0)
+        {
+            warnings.Add(string.Create(s_invariant,
+                $"{groups} more group(s), {omitted.Bytes} byte(s) in {omitted.Blocks} block(s), not shown "
+                + $"(max_leaks)"));
+        }
+
+        if (lostCount > listed)
+        {
+            warnings.Add(string.Create(s_invariant, $"{lostCount - listed} more lost block(s) are in the totals "
+                + $"but in no group: the scan's list was full"));
+        }
+    }
+
+    private ReportCoverage Cover(ScanOutcome outcome, List<string> warnings) => new()
+    {
+        Tier = facts.Tier,
+        Unseen = facts.Unseen,
+        Mode = outcome.Snapshot.Status == SnapshotStatus.Completed ? "snapshot" : "none",
+        ManagedHeap = ((ScanWarning)outcome.Counters.Warnings).HasFlag(ScanWarning.ManagedHeapConservative)
+            ? "conservative"
+            : outcome.ManagedHeap.ToString().ToLowerInvariant(),
+        ThreadsFound = ScanSentences.ThreadsOfTheApplication(outcome.Snapshot),
+        ThreadsParked = ScanSentences.ThreadsOfTheApplication(outcome.Snapshot) - outcome.Snapshot.ThreadsUncovered,
+        RootBytes = outcome.Counters.RootBytes,
+        BlockBytes = outcome.Counters.BlockBytes,
+        UnreadableBytes = outcome.Counters.UnreadableBytes,
+        Warnings = warnings,
+    };
+
+    private static ReportTotals Totals(in ScanCounters counters) => new()
+    {
+        Live = Total(counters.Live),
+        Reachable = Total(counters.Reachable),
+        Definite = Total(counters.Definite),
+        Indirect = Total(counters.Indirect),
+        Possible = Total(counters.Possible),
+        Young = Total(counters.Young),
+        Ignored = Total(counters.Ignored),
+    };
+
+    private static BlockTotal Total(KindTotal total) => new(total.Blocks, total.Bytes);
+}

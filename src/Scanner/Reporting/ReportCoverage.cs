@@ -1,0 +1,36 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak;
+
+/// <summary>What the scan behind a report could and could not see.</summary>
+public sealed record ReportCoverage
+{
+    /// <summary>How allocations were seen.</summary>
+    public required string Tier { get; init; }
+
+    /// <summary>What this tier cannot see, one sentence each.</summary>
+    public required IReadOnlyList<string> Unseen { get; init; }
+
+    /// <summary>How memory was read: <c>snapshot</c>, or <c>none</c> when no scan was possible.</summary>
+    public required string Mode { get; init; }
+
+    /// <summary>How the managed heap was read: <c>trace</c>, <c>conservative</c> or <c>none</c>.</summary>
+    public required string ManagedHeap { get; init; }
+
+    /// <summary>Threads of the process, the scanner's own apart.</summary>
+    public int ThreadsFound { get; init; }
+
+    /// <summary>Threads that stood still for the scan, so that their stacks and registers are known.</summary>
+    public int ThreadsParked { get; init; }
+
+    /// <summary>Bytes read as roots.</summary>
+    public long RootBytes { get; init; }
+
+    /// <summary>Bytes read inside blocks that were reached.</summary>
+    public long BlockBytes { get; init; }
+
+    /// <summary>Bytes that should have been read and could not be.</summary>
+    public long UnreadableBytes { get; init; }
+
+    /// <summary>What a reader should know about this scan, one sentence each.</summary>
+    public required IReadOnlyList<string> Warnings { get; init; }
+}

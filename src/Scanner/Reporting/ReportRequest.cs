@@ -1,0 +1,17 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using NativeLeak.Scheduling;
+
+namespace NativeLeak.Reporting;
+
+/// <summary>What a report is made for.</summary>
+/// <param name="Reason">Why it is made.</param>
+/// <param name="Parameters">What the scan was asked to do.</param>
+/// <param name="MaximumGroups">Groups to list; 0 lists all.</param>
+/// <param name="SamplesPerGroup">Blocks to show of each group.</param>
+/// <param name="Warnings">Sentences to add to the report's own.</param>
+internal readonly record struct ReportRequest(
+    ReportReason Reason,
+    ScanParameters Parameters,
+    int MaximumGroups,
+    int SamplesPerGroup,
+    IReadOnlyList<string> Warnings);

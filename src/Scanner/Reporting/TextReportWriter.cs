@@ -1,0 +1,182 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: writes a report as text, in the order LeakSanitizer's users know: headline, leaks, what was seen,
+// summary.
+// Who calls it: ReportFile and LeakReport.ToText.
+// The one idea: a scan with gaps says so first and never says that nothing leaked; the last line is always the summary.
+using System.Globalization;
+using System.Text;
+
+namespace NativeLeak.Reporting;
+
+/// <summary>Writes text reports.</summary>
+internal sealed class TextReportWriter
+{
+    private const string Rule = "=================================================================";
+
+    private readonly StringBuilder _text = new();
+    private readonly LeakReport _report;
+    private readonly int _verbosity;
+
+    private TextReportWriter(LeakReport report, int verbosity) => (_report, _verbosity) = (report, verbosity);
+
+    /// <summary>The report as text, ending with a line feed.</summary>
+    public static string Write(LeakReport report, int verbosity)
+    {
+        TextReportWriter writer = new(report, verbosity);
+        writer.WriteHead();
+        foreach (LeakGroup group in report.Leaks)
+        {
+            writer.WriteGroup(group);
+        }
+
+        writer.WriteTail();
+        return writer._text.ToString();
+    }
+
+    /// <summary>The start of every line that is the tool's own.</summary>
+    public static string Prefix(int processId)
+        => string.Create(CultureInfo.InvariantCulture, $"=={processId}==NATIVELEAK: ");
+
+    private void WriteHead()
+    {
+        ReportTotals totals = _report.Totals;
+        Line(Rule);
+        if (!_report.IsConclusive)
+        {
+            Own("INCONCLUSIVE: the scan had gaps (see the warnings below); it proves nothing by itself");
+        }
+
+        if (_report.HasLeaks)
+        {
+            Own("ERROR: detected native memory leaks");
+        }
+        else if (_report.IsConclusive)
+        {
+            string reach = totals.Young.Blocks > 0 ? "reachable or too young to be judged" : "reachable";
+            Own($"no leaks: {Total(totals.Live)}, {reach}");
+        }
+
+        ReportedProcess process = _report.Process;
+        Own($"{process.Name}, {process.Runtime}, {process.OperatingSystem}; {When(process.Reason)}");
+        Line(string.Empty);
+    }
+
+    private string When(ReportReason reason) => reason switch
+    {
+        ReportReason.Exit => "at exit",
+        ReportReason.Signal => "on a signal that ends the process",
+        ReportReason.Scan => $"found by scheduled scan {_report.Scan.Number}",
+        _ => "on request",
+    };
+
+    private void WriteGroup(LeakGroup group)
+    {
+        Line($"{group.Kind} leak of {Total(group.Total)} allocated by {group.Allocator}:");
+        WriteStack(group.Stack);
+        Line($"  why: {group.Evidence}");
+        if (group.Indirect.Blocks > 0)
+        {
+            Line($"  lost with it: {Total(group.Indirect)} that hang from it");
+        }
+
+        string ages = group.Total.Blocks == 1
+            ? Seconds(group.FirstAge) + " old"
+            : Seconds(group.LastAge) + " to " + Seconds(group.FirstAge) + " old";
+        Line($"  {ages}; by {string.Join(", ", group.Threads)}; fingerprint {group.Fingerprint}");
+        foreach (LeakSample sample in group.Samples.Take(_verbosity >= 2 ? int.MaxValue : 1))
+        {
+            Line($"  block 0x{sample.Address:x}, {sample.ByteCount} byte(s), allocation {sample.Ordinal}"
+                + Content(sample.Hex));
+        }
+
+        Line(string.Empty);
+    }
+
+    private void WriteStack(IReadOnlyList<LeakFrame> stack)
+    {
+        if (stack.Count == 0)
+        {
+            Line("    (call stack not known)");
+            return;
+        }
+
+        bool isFolded = _verbosity == 0 && stack.Any(static frame => !frame.IsFramework);
+        int number = 0;
+        foreach (LeakFrame frame in stack)
+        {
+            if (!isFolded || !frame.IsFramework)
+            {
+                string place = frame.File is null ? string.Empty : $" in {frame.File}:{frame.Line}";
+                Line($"    #{number++} at {frame.Method}{place}");
+            }
+        }
+
+        if (isFolded && number < stack.Count)
+        {
+            LeakFrame? news = stack.TakeWhile(static frame => frame.IsFramework).FirstOrDefault(IsNews);
+            string nearest = news is null ? string.Empty : ", the innermost " + news.Method;
+            Line($"    ({stack.Count - number} framework frame(s) folded{nearest})");
+        }
+    }
+
+    // The allocating API itself is in the headline: the framework method that called it is the news.
+    private static bool IsNews(LeakFrame frame)
+        => !frame.Method.StartsWith("System.Runtime.InteropServices.Marshal.", StringComparison.Ordinal)
+        && !frame.Method.StartsWith("System.Runtime.InteropServices.NativeMemory.", StringComparison.Ordinal)
+        && !frame.Method.StartsWith("Interop.", StringComparison.Ordinal);
+
+    private void WriteTail()
+    {
+        ReportTotals totals = _report.Totals;
+        ReportCoverage coverage = _report.Coverage;
+        foreach (string warning in coverage.Warnings)
+        {
+            Own("WARNING: " + warning);
+        }
+
+        Own($"live {Total(totals.Live)}: reachable {Total(totals.Reachable)}, young {Total(totals.Young)}, "
+            + $"ignored {Total(totals.Ignored)}");
+        Own($"coverage: {coverage.Mode}, managed heap {coverage.ManagedHeap}, "
+            + $"{coverage.ThreadsParked} of {coverage.ThreadsFound} threads stopped, "
+            + $"{coverage.RootBytes} bytes of roots and {coverage.BlockBytes} bytes of blocks read, "
+            + $"{coverage.UnreadableBytes} unreadable");
+        Own($"allocations seen: {coverage.Tier}{Unseen(coverage.Unseen)}");
+        if (_report.HasLeaks)
+        {
+            string unfold = _verbosity == 0 ? "NATIVELEAK_VERBOSITY=1 unfolds framework frames, " : string.Empty;
+            Own($"more: {unfold}NATIVELEAK_FORMAT=json gives everything, NATIVELEAK_OPTIONS=help=1 lists all options");
+        }
+
+        Line(string.Empty);
+        Line($"SUMMARY: NativeLeak: {totals.Leaked.Bytes} byte(s) leaked in {totals.Leaked.Blocks} block(s) "
+            + $"(definite {Total(totals.Definite)}, indirect {Total(totals.Indirect)}, "
+            + $"possible {Total(totals.Possible)}).");
+    }
+
+    private static string Unseen(IReadOnlyList<string> unseen)
+        => unseen.Count == 0 ? string.Empty : "; not seen: " + string.Join("; ", unseen);
+
+    private static string Total(BlockTotal total)
+        => string.Create(CultureInfo.InvariantCulture, $"{total.Bytes} byte(s) in {total.Blocks} block(s)");
+
+    private static string Seconds(TimeSpan age)
+        => string.Create(CultureInfo.InvariantCulture, $"{age.TotalSeconds:0.0} s");
+
+    // 48656c6c6f → ", content 48 65 6c 6c 6f |Hello|".
+    private static string Content(string hex)
+    {
+        if (hex.Length == 0)
+        {
+            return string.Empty;
+        }
+
+        byte[] bytes = Convert.FromHexString(hex);
+        string ascii = string.Concat(bytes.Select(static value => value is >= 0x20 and < 0x7F ? (char)value : '.'));
+        IEnumerable<string> pairs = hex.Chunk(2).Select(static pair => new string(pair));
+        return ", content " + string.Join(' ', pairs) + " |" + ascii + "|";
+    }
+
+    private void Own(string text) => Line(Prefix(_report.Process.Id) + text);
+
+    private void Line(string text) => _text.Append(TerminalText.Escape(text)).Append('\n');
+}

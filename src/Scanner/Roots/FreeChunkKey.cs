@@ -1,0 +1,42 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Runtime.CompilerServices;
+using NativeLeak.NativeHeap.Allocation;
+
+namespace NativeLeak.Roots;
+
+/// <summary>Learns how this C heap marks its free chunks, by asking it.</summary>
+internal static unsafe class FreeChunkKey
+{
+    private const nuint MinimumKey = 1 << 16;
+
+    /// <summary>
+    /// The word glibc (2.34 and later: a random number per process) writes into chunks that wait in a thread's cache, or 0
+    /// when the heap does not behave like glibc's in any respect that <see cref="FreeChunks"/> relies on.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    public static nuint Find()
+    {
+        nuint first = Probe(40), second = Probe(88);
+        return first == second && first >= MinimumKey ? first : 0;
+    }
+
+    // Reads a chunk right after freeing it: it waits in this thread's own cache, where no other thread can take it from.
+    private static nuint Probe(nuint byteCount)
+    {
+        nuint block = (nuint)CHeap.Malloc(byteCount);
+        if (block == 0)
+        {
+            return 0;
+        }
+
+        nuint expected = (byteCount + 8 + 15) & ~(nuint)15;
+        nuint header = *(nuint*)(block - 8) & ~(nuint)7;
+        *(nuint*)(block + 8) = 0;
+        CHeap.Free((void*)block);
+
+        // Safety: the chunk is free but mapped: nothing this small is ever given back to the system at once.
+        // Order: none; volatile so that the value is really read after the free.
+        nuint key = Volatile.Read(ref *(nuint*)(block + 8));
+        return header == expected ? key : 0;
+    }
+}

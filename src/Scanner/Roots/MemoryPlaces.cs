@@ -1,0 +1,37 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using NativeLeak.Interop;
+
+namespace NativeLeak.Roots;
+
+/// <summary>Says in words where an address lies: what a reader can do something with.</summary>
+internal static class MemoryPlaces
+{
+    /// <summary>Names the place of <paramref name="address"/> as the process is mapped now. Cold; never throws.</summary>
+    public static string Describe(nuint address)
+    {
+        ManagedHeapLayout managed = ManagedHeapLayouts.Find(out _);
+        if (address >= managed.HeapStart && address < managed.HeapEnd)
+        {
+            return "in the managed heap";
+        }
+
+        try
+        {
+            (MemoryRange range, string access, string path) = ProcessMaps.Read().FirstOrDefault(m => m.Range.Contains(address));
+            return path switch
+            {
+                _ when range.ByteCount == 0 => "in memory that is gone by now",
+                "[heap]" => "in the C heap",
+                "[stack]" => "on the main thread's stack",
+                "" when (range.Start & ((64 << 20) - 1)) == 0 => "in the C heap (a thread's arena)",
+                "" => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                    $"in anonymous memory 0x{range.Start:x}-0x{range.End:x}"),
+                _ => "in " + (access.StartsWith("rw", StringComparison.Ordinal) ? "data of " : string.Empty) + Path.GetFileName(path),
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "in memory that cannot be named";
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the ranges that code registered as roots.
+// Who calls it: LeakDetector.RegisterRoot adds, RootRegistration removes, the child reads the frozen table.
+// The one idea: at every instruction the first Count entries of Table are valid (one may be there twice), so a snapshot
+// taken in the middle of a change still sees every range.
+using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
+
+namespace NativeLeak.Roots;
+
+/// <summary>The registered roots, in native pages of our own. Changes are thread-safe; the lock is a leaf.</summary>
+internal static unsafe class RegisteredRoots
+{
+    private const int FirstCapacity = 4096 / RootEntry.ByteCount;
+
+    // Safety: written under the lock only; pages that were published once stay mapped.
+    private static RootEntry* s_table;
+    private static int s_count;
+    private static int s_capacity;
+    private static int s_lock;
+
+    /// <summary>The entries, for the frozen child: read <see cref="Count"/> first.</summary>
+    public static RootEntry* Table
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => s_table;
+    }
+
+    /// <summary>How many entries are valid.</summary>
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => s_count;
+    }
+
+    /// <summary>Adds a range, or counts it once more; false when there is no memory for the table.</summary>
+    public static bool TryAdd(MemoryRange range)
+    {
+        Enter();
+        try
+        {
+            RootEntry* entry = Find(range);
+            if (entry != null)
+            {
+                entry->Registrations++;
+                return true;
+            }
+
+            if (s_count == s_capacity && !Grow())
+            {
+                return false;
+            }
+
+            s_table[s_count] = new RootEntry { Start = range.Start, End = range.End, Registrations = 1 };
+            // Order: the entry is complete before the count admits it; pairs with the child's read of Count.
+            Volatile.Write(ref s_count, s_count + 1);
+            return true;
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    /// <summary>Takes one registration of a range back; false when there was none.</summary>
+    public static bool Remove(MemoryRange range)
+    {
+        Enter();
+        try
+        {
+            RootEntry* entry = Find(range);
+            if (entry == null)
+            {
+                return false;
+            }
+
+            if (--entry->Registrations == 0)
+            {
+                *entry = s_table[s_count - 1];
+                // Order: the last entry has its new place before the count gives up the old; pairs as above.
+                Volatile.Write(ref s_count, s_count - 1);
+            }
+
+            return true;
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    private static RootEntry* Find(MemoryRange range)
+    {
+        for (int i = 0; i < s_count; i++)
+        {
+            if (s_table[i].Start == range.Start && s_table[i].End == range.End)
+            {
+                return s_table + i;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool Grow()
+    {
+        int capacity = s_capacity == 0 ? FirstCapacity : s_capacity * 2;
+        RootEntry* larger = (RootEntry*)Platform.Pages.AllocatePrivate((nuint)capacity * RootEntry.ByteCount);
+        if (larger == null)
+        {
+            return false;
+        }
+
+        RootEntry* old = s_table;
+        new ReadOnlySpan<RootEntry>(old, s_count).CopyTo(new Span<RootEntry>(larger, capacity));
+        // Order: the copy is complete before it is published; the count is right for both tables. Pairs with the scan's
+        // read. The old pages stay: a scan may have read their address already, and all of them together are smaller
+        // than the new.
+        s_table = larger;
+        s_capacity = capacity;
+        return true;
+    }
+
+    private static void Enter()
+    {
+        SpinWait spin = default;
+        // Order: acquires what the last holder wrote; pairs with Exit.
+        while (Interlocked.CompareExchange(ref s_lock, 1, 0) != 0)
+        {
+            spin.SpinOnce();
+        }
+    }
+
+    // Order: releases the writes made under the lock; pairs with the CompareExchange in Enter.
+    private static void Exit() => Volatile.Write(ref s_lock, 0);
+}

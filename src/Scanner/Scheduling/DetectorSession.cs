@@ -1,0 +1,138 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: one running detector: its options, its scanner thread, its exit reporter.
+// Who calls it: Startup and LeakDetector create it; everything else of this folder works for it.
+// The one idea: whoever wants a report gets it from the scanner thread through a request; nobody else scans or builds.
+using NativeLeak.Reporting;
+
+namespace NativeLeak.Scheduling;
+
+/// <summary>One running detector.</summary>
+internal sealed class DetectorSession : IDisposable
+{
+    // 96 bytes each, touched only as far as they are needed: 96 MiB at most.
+    private const int MaximumLostBlocks = 1 << 20;
+    private const int SamplesPerGroup = 3;
+
+    private readonly IReportFacts _facts;
+    private readonly ScannerThread _scanner;
+    private readonly ExitReporter _exit;
+    private LeakDetectorOptions _options;
+    private string? _listenerFailure;
+
+    /// <summary>Creates a detector that does nothing yet.</summary>
+    /// <param name="options">Its options.</param>
+    /// <param name="facts">What reports need beside outcomes.</param>
+    /// <param name="createScan">Makes the scan, on the scanner thread, when the first is wanted.</param>
+    /// <param name="exitWaitLimit">How long the end of the process waits for the exit scan.</param>
+    public DetectorSession(
+        LeakDetectorOptions options, IReportFacts facts, Func<ILeakScan> createScan, TimeSpan exitWaitLimit)
+    {
+        _options = options;
+        _facts = facts;
+        _scanner = new ScannerThread(createScan, facts, new ScanSchedule(this));
+        _exit = new ExitReporter(this, exitWaitLimit);
+    }
+
+    /// <summary>Told what scheduled scans find; called on a pool thread.</summary>
+    public Action<LeaksFoundEventArgs>? LeaksFound { get; init; }
+
+    /// <summary>Whether <see cref="LeaksFound"/> reaches anybody now: an application whose pool is idle keeps it idle.</summary>
+    public Func<bool> HasListeners { get; init; } = static () => true;
+
+    /// <summary>The options; code may replace them while the detector runs.</summary>
+    public LeakDetectorOptions Options
+    {
+        // Order: an options object is filled before it is published; pairs with the readers on the scanner thread.
+        get => Volatile.Read(ref _options);
+        set => Volatile.Write(ref _options, value);
+    }
+
+    /// <summary>Starts the thread and listens to the ends of the process.</summary>
+    public void Start()
+    {
+        _scanner.Start();
+        _exit.Register();
+    }
+
+    /// <summary>Stops listening and lets the thread end. Does not wait for a scan that runs.</summary>
+    public void Dispose()
+    {
+        _exit.Dispose();
+        _scanner.Stop();
+    }
+
+    /// <summary>Asks for a scan.</summary>
+    public Task<LeakReport> ScanAsync(CancellationToken cancellation)
+    {
+        ScanRequest request = new(CreateRequest(ReportReason.Api, Options.MinimumAge), cancellation);
+        _scanner.Enqueue(request);
+        return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
+    }
+
+    /// <summary>What a report for this reason needs to know.</summary>
+    public ReportRequest CreateRequest(ReportReason reason, TimeSpan minimumAge)
+    {
+        LeakDetectorOptions options = Options;
+        ScanParameters parameters = new(
+            minimumAge, options.ManagedHeap, options.InteriorPointersKeepBlocks, MaximumLostBlocks);
+        List<string> warnings = [.. options.Set.Warnings];
+        // Order: acquire; pairs with the write when a listener throws on its pool thread.
+        if (Volatile.Read(ref _listenerFailure) is { } failure)
+        {
+            warnings.Add(failure);
+        }
+
+        return new ReportRequest(reason, parameters, options.MaximumLeaks, SamplesPerGroup, warnings);
+    }
+
+    /// <summary>Scans for the end of the process; when that takes longer than the limit, the report says so
+    /// instead.</summary>
+    public LeakReport MakeExitReport(ReportReason reason, TimeSpan limit)
+    {
+        // Nothing lives on: the youngest block is as lost as the oldest.
+        ReportRequest report = CreateRequest(reason, minimumAge: TimeSpan.Zero);
+        if (_scanner.IsCurrent)
+        {
+            return Failed("the process ended from the scanner thread", report);
+        }
+
+        ScanRequest request = new(report, CancellationToken.None);
+        _scanner.Enqueue(request);
+        return request.Result.Wait(limit)
+            ? request.Result.Result
+            : Failed(FormattableString.Invariant($"the exit scan took longer than {limit.TotalSeconds} s"), report);
+    }
+
+    /// <summary>Writes a report where the options say.</summary>
+    public void Write(LeakReport report) => ReportOutput.Write(report, Options);
+
+    /// <summary>Writes what a scheduled scan found, and tells the listeners.</summary>
+    public void OnLeaksFound(LeakReport report, IReadOnlyList<LeakGroup> found)
+    {
+        LeakDetectorOptions options = Options;
+        // A file holds the whole state, like the exit report that will replace it; a stream gets what is new.
+        ReportOutput.Write(
+            ReportPath.IsStandardError(options.LogPath) ? report with { Leaks = found } : report, options);
+        if (LeaksFound is { } listeners && HasListeners())
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_ => Tell(listeners, new LeaksFoundEventArgs(report, found)), null);
+        }
+    }
+
+    private void Tell(Action<LeaksFoundEventArgs> listeners, LeaksFoundEventArgs arguments)
+    {
+        try
+        {
+            listeners(arguments);
+        }
+        catch (Exception exception)
+        {
+            // An exception on a pool thread would end the process; it is the listener's, so the next report names it.
+            // Order: release; pairs with the read in CreateRequest.
+            Volatile.Write(ref _listenerFailure, $"a LeaksFound listener threw {exception.GetType().Name}");
+        }
+    }
+
+    private LeakReport Failed(string reason, in ReportRequest report)
+        => new ReportBuilder(_facts).BuildFailed(reason, report);
+}

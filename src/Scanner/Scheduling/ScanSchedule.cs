@@ -1,0 +1,46 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Diagnostics;
+using NativeLeak.Reporting;
+
+namespace NativeLeak.Scheduling;
+
+/// <summary>When scans run that nobody asks for, and what becomes of their reports. All members but the constructor are
+/// called on the scanner thread.</summary>
+/// <param name="session">Whose options and listeners count.</param>
+internal sealed class ScanSchedule(DetectorSession session)
+{
+    private readonly LeakHistory _history = new();
+    private readonly Stopwatch _sinceLast = new();
+    private TimeSpan _delay;
+
+    /// <summary>Starts the clock.</summary>
+    public void Begin()
+    {
+        _delay = session.Options.FirstScan;
+        _sinceLast.Restart();
+    }
+
+    /// <summary>Time until the next scan (zero or less: now); null when there is none.</summary>
+    public TimeSpan? DueIn() => _delay > TimeSpan.Zero ? _delay - _sinceLast.Elapsed : null;
+
+    /// <summary>What a scheduled scan is asked for.</summary>
+    public ReportRequest CreateRequest() => session.CreateRequest(ReportReason.Scan, session.Options.MinimumAge);
+
+    /// <summary>Tells what a scheduled scan found that is new, and plans the next.</summary>
+    public void OnReport(LeakReport report)
+    {
+        _delay = session.Options.ScanInterval;
+        _sinceLast.Restart();
+        if (!report.IsConclusive)
+        {
+            // As in kmemleak: a scan that was cut short reports nothing. The exit report tells about gaps.
+            return;
+        }
+
+        IReadOnlyList<LeakGroup> found = _history.TakeNew(report.Leaks);
+        if (found.Count > 0)
+        {
+            session.OnLeaksFound(report, found);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the one thread on which every scan of the process runs and every report is built.
+// Who calls it: DetectorSession starts it; LeakDetector and ExitReporter hand it requests and wait for their results.
+// The one idea: scans never overlap, and whatever goes wrong in one ends as an inconclusive report, so that nobody who
+// waits is ever left alone.
+using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.Reporting;
+using NativeLeak.Verdicts;
+
+namespace NativeLeak.Scheduling;
+
+/// <summary>The dedicated scanner thread.</summary>
+/// <param name="createScan">Makes the scan; called once, on the thread, before its first use.</param>
+/// <param name="facts">What reports need beside outcomes.</param>
+/// <param name="schedule">When to scan without being asked.</param>
+internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts facts, ScanSchedule schedule)
+{
+    // A wait of Monitor takes at most int.MaxValue milliseconds; a longer one just wakes in between.
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromDays(20);
+
+    // Protects the queue and the stop flag; nothing is taken inside it.
+    private readonly object _gate = new();
+    private readonly Queue<ScanRequest> _queue = [];
+    private Thread? _thread;
+    private ILeakScan? _scan;
+    private bool _isStopping;
+
+    /// <summary>Whether the caller is the scanner thread itself.</summary>
+    public bool IsCurrent => Thread.CurrentThread == _thread;
+
+    /// <summary>Starts the thread. Once.</summary>
+    public void Start()
+    {
+        _thread = new Thread(Run) { IsBackground = true, Name = "NativeLeak scanner" };
+        // The application's async-local values and culture are no business of this thread, and must not be kept by it.
+        _thread.UnsafeStart();
+    }
+
+    /// <summary>Asks the thread to end after the scan it is in; requests that still wait end as inconclusive
+    /// reports.</summary>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            _isStopping = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Puts a request in the queue.</summary>
+    public void Enqueue(ScanRequest request)
+    {
+        lock (_gate)
+        {
+            if (!_isStopping)
+            {
+                _queue.Enqueue(request);
+                Monitor.PulseAll(_gate);
+                return;
+            }
+        }
+
+        request.Complete(new ReportBuilder(facts).BuildFailed("the detector is stopped", request.Report));
+    }
+
+    private void Run()
+    {
+        // What this thread allocates is the detector's.
+        using DetectorThread.Scope scope = DetectorThread.Enter();
+        schedule.Begin();
+        while (TryTakeWork(out ScanRequest? request))
+        {
+            if (request is null)
+            {
+                schedule.OnReport(Scan(schedule.CreateRequest()));
+            }
+            else if (!request.EndIfCancelled())
+            {
+                request.Complete(Scan(request.Report));
+            }
+        }
+
+        while (_queue.TryDequeue(out ScanRequest? late))
+        {
+            late.Complete(new ReportBuilder(facts).BuildFailed("the detector is stopped", late.Report));
+        }
+    }
+
+    // False: stop. A null request: the schedule's turn.
+    private bool TryTakeWork(out ScanRequest? request)
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                request = null;
+                if (_isStopping)
+                {
+                    return false;
+                }
+
+                if (_queue.TryDequeue(out request))
+                {
+                    return true;
+                }
+
+                TimeSpan? due = schedule.DueIn();
+                if (due is null)
+                {
+                    Monitor.Wait(_gate);
+                }
+                else if (due.Value <= TimeSpan.Zero)
+                {
+                    return true;
+                }
+                else
+                {
+                    Monitor.Wait(_gate, due.Value < s_longestWait ? due.Value : s_longestWait);
+                }
+            }
+        }
+    }
+
+    private LeakReport Scan(in ReportRequest request)
+    {
+        ReportBuilder builder = new(facts);
+        try
+        {
+            _scan ??= createScan();
+            using ScanOutcome outcome = _scan.Run(request.Parameters);
+            return builder.Build(outcome, request);
+        }
+        catch (Exception exception)
+        {
+            // The border of the detector: an error of ours becomes a report that says so, never the host's problem.
+            return builder.BuildFailed(
+                $"the detector failed ({exception.GetType().Name}: {exception.Message})", request);
+        }
+    }
+}

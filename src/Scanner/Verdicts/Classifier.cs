@@ -1,0 +1,202 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: from marks to verdicts, and the list of everything that is not reachable.
+// Who calls it: ChildScan, last.
+// Safety: indices stay below the index's Count; entries below LostCapacity.
+using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
+using NativeLeak.Interop.Linux;
+using NativeLeak.Marking;
+using NativeLeak.NativeHeap.Records;
+using NativeLeak.Roots;
+
+namespace NativeLeak.Verdicts;
+
+/// <summary>Decides each block and writes the lost ones into the shared list.</summary>
+[ChildCode]
+internal static unsafe class Classifier
+{
+    /// <summary>The phases after the roots: interior pointers, youth, lost groups; then the list.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static bool Run(ChildState* state)
+    {
+        MarkPossible(state);
+        MarkFreed(state);
+        MarkYoung(state);
+        LostGraph.Build(state);
+        return Write(state);
+    }
+
+    // What only interior pointers reach, and what hangs from that.
+    [MethodImpl(ChildCode.Options)]
+    private static void MarkPossible(ChildState* state)
+    {
+        state->Level = MarkLevel.Weak;
+        for (int i = 0; i < state->InteriorSeenCount; i++)
+        {
+            Seed(state, (int)state->InteriorSeen[i], Reach.Weak);
+        }
+
+        Marker.Drain(state);
+    }
+
+    // Before anything unreached is followed: a freed block's contents are somebody else's.
+    [MethodImpl(ChildCode.Options)]
+    private static void MarkFreed(ChildState* state)
+    {
+        BlockIndex* index = &state->Index;
+        ScanCounters* counters = state->Context->Counters;
+        for (int i = 0; i < index->Count; i++)
+        {
+            byte reach = (byte)(index->State[i] & Reach.Mask);
+            if (reach is Reach.None or Reach.Weak && FreeChunks.IsFreed(state, i))
+            {
+                index->State[i] |= Reach.Stale;
+                counters->FreedBehindOurBack.Blocks++;
+                counters->FreedBehindOurBack.Bytes += (long)ByteCount(state, i);
+            }
+        }
+    }
+
+    // A block too young to be judged may be on its way to its holder: neither it nor what it leads to is called lost.
+    [MethodImpl(ChildCode.Options)]
+    private static void MarkYoung(ChildState* state)
+    {
+        ScanContext* context = state->Context;
+        if (context->MinimumAgeTicks == 0)
+        {
+            return;
+        }
+
+        state->Level = MarkLevel.Young;
+        for (int i = 0; i < state->Index.Count; i++)
+        {
+            // Ticks wrap: the difference is the age; a block born after the scan's clock was read has a negative one.
+            int age = (int)(context->NowTick - context->Records[state->Index.Record[i]].BirthTick);
+            if (LostGraph.IsLost(state, i) && age < (int)context->MinimumAgeTicks)
+            {
+                Seed(state, i, Reach.Young);
+            }
+        }
+
+        Marker.Drain(state);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Seed(ChildState* state, int block, byte reach)
+    {
+        if ((state->Index.State[block] & (Reach.Mask | Reach.Stale)) == Reach.None)
+        {
+            state->Index.State[block] |= reach;
+            state->Frontier[state->FrontierCount++] = (uint)block;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nuint ByteCount(ChildState* state, int block)
+        => (nuint)(state->Context->Records[state->Index.Record[block]].SizeApiFlags & BlockRecord.MaximumBlockByteCount);
+
+    [MethodImpl(ChildCode.Options)]
+    private static Verdict VerdictOf(ChildState* state, int block) => (byte)(state->Index.State[block] & Reach.Mask) switch
+    {
+        Reach.Strong => Verdict.Reachable,
+        Reach.Weak => Verdict.Possible,
+        Reach.Young => Verdict.Young,
+        _ => state->Leader[block] == block ? Verdict.Definite : Verdict.Indirect,
+    };
+
+    [MethodImpl(ChildCode.Options)]
+    private static bool Write(ChildState* state)
+    {
+        int count = state->Index.Count;
+        uint* entryOf = (uint*)ChildArena.Allocate(((nuint)count + 1) * sizeof(uint));
+        if (entryOf == null)
+        {
+            return false;
+        }
+
+        // Definite first: an indirect entry names its leader's.
+        WriteKind(state, Verdict.Definite, entryOf);
+        WriteKind(state, Verdict.Possible, entryOf);
+        WriteKind(state, Verdict.Indirect, entryOf);
+        WriteKind(state, Verdict.Young, entryOf);
+        ScanCounters* counters = state->Context->Counters;
+        for (int i = 0; i < count; i++)
+        {
+            if ((state->Index.State[i] & Reach.Stale) == 0 && VerdictOf(state, i) == Verdict.Reachable)
+            {
+                counters->Reachable.Blocks++;
+                counters->Reachable.Bytes += (long)ByteCount(state, i);
+            }
+        }
+
+        counters->BlockBytes = counters->Reachable.Bytes + counters->Possible.Bytes + counters->Young.Bytes;
+        ChildArena.Free(entryOf, ((nuint)count + 1) * sizeof(uint));
+        return true;
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static void WriteKind(ChildState* state, Verdict kind, uint* entryOf)
+    {
+        ScanContext* context = state->Context;
+        ScanCounters* counters = context->Counters;
+        KindTotal* total = kind switch
+        {
+            Verdict.Definite => &counters->Definite,
+            Verdict.Indirect => &counters->Indirect,
+            Verdict.Possible => &counters->Possible,
+            _ => &counters->Young,
+        };
+
+        for (int i = 0; i < state->Index.Count; i++)
+        {
+            if ((state->Index.State[i] & Reach.Stale) != 0 || VerdictOf(state, i) != kind)
+            {
+                continue;
+            }
+
+            nuint byteCount = ByteCount(state, i);
+            total->Blocks++;
+            total->Bytes += (long)byteCount;
+            if ((total->Blocks & 0xFFFF) == 0)
+            {
+                state->View->Progress++;
+            }
+
+            int leader = kind == Verdict.Indirect ? state->Leader[i] : i;
+            if (kind == Verdict.Indirect && entryOf[leader] != 0)
+            {
+                LostBlock* head = context->Lost + entryOf[leader] - 1;
+                head->IndirectBlocks++;
+                head->IndirectBytes += byteCount;
+            }
+
+            if (counters->LostCount < context->LostCapacity)
+            {
+                uint entry = (uint)counters->LostCount++;
+                entryOf[i] = entry + 1;
+                WriteEntry(state, context->Lost + entry, i, kind, entryOf[leader] == 0 ? uint.MaxValue : entryOf[leader] - 1);
+            }
+        }
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static void WriteEntry(ChildState* state, LostBlock* entry, int block, Verdict verdict, uint leader)
+    {
+        BlockRecord* record = state->Context->Records + state->Index.Record[block];
+        entry->Address = record->Address;
+        entry->BlockByteCount = ByteCount(state, block);
+        entry->Site = record->Site;
+        entry->Ordinal = record->Ordinal;
+        entry->BirthTick = record->BirthTick;
+        entry->ThreadNumber = (ushort)(record->StateWord >> 16);
+        entry->Verdict = verdict;
+        entry->Api = (byte)(record->SizeApiFlags >> 48);
+        entry->Flags = (byte)(record->SizeApiFlags >> 56);
+        entry->Leader = leader;
+        entry->HolderAddress = verdict == Verdict.Possible ? state->HolderAddress[block] : 0;
+        entry->HolderValue = verdict == Verdict.Possible ? state->HolderValue[block] : 0;
+        nint wanted = entry->BlockByteCount < LostBlock.SampleByteCount ? (nint)entry->BlockByteCount : LostBlock.SampleByteCount;
+        nint got = SafeRead.Copy(state->OwnProcessId, record->Address, entry->Sample, wanted);
+        entry->SampleCount = (byte)(got < 0 ? 0 : got);
+    }
+}

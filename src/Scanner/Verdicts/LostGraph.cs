@@ -1,0 +1,85 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the shape of what is lost: which lost block leads, and what hangs from it.
+// Who calls it: Classifier, after marking; Marker calls Edge for every pointer found in a lost block.
+// The one idea: flood from every unvisited block in order of address and remember where floods began; flood again from
+// those beginnings in reverse. A beginning the second pass has not visited yet is reached by no lost block outside its own
+// cycle: nothing before it reached it in the first pass, nothing after it in the second. No recursion, any cycle, linear.
+// Safety: every block enters the frontier at most once per flood, and the frontier holds one entry per block.
+using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
+using NativeLeak.Marking;
+
+namespace NativeLeak.Verdicts;
+
+/// <summary>Groups lost blocks under leaders: one per source component. Kinds as in Valgrind memcheck's leak check.</summary>
+[ChildCode]
+internal static unsafe class LostGraph
+{
+    /// <summary>Sets <see cref="ChildState.Leader"/> for every lost block.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void Build(ChildState* state)
+    {
+        state->Level = MarkLevel.Lost;
+        state->Tracing = 0; // a dead managed object makes nothing indirect
+        Forget(state);
+
+        // The interior pointers have been judged: their list is free to hold the beginnings.
+        uint* beginnings = state->InteriorSeen;
+        int count = 0;
+        for (int i = 0; i < state->Index.Count; i++)
+        {
+            if (IsLost(state, i) && state->Leader[i] < 0)
+            {
+                beginnings[count++] = (uint)i;
+                Flood(state, i);
+            }
+        }
+
+        Forget(state);
+        while (count > 0)
+        {
+            int block = (int)beginnings[--count];
+            if (state->Leader[block] < 0)
+            {
+                Flood(state, block);
+            }
+        }
+    }
+
+    /// <summary>A pointer to <paramref name="target"/> stands in a block of the current leader.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void Edge(ChildState* state, int target)
+    {
+        if (IsLost(state, target) && state->Leader[target] < 0)
+        {
+            state->Leader[target] = state->CurrentLeader;
+            state->Frontier[state->FrontierCount++] = (uint)target;
+        }
+    }
+
+    /// <summary>Whether nothing reaches the block and it is not freed already.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsLost(ChildState* state, int block)
+        => (state->Index.State[block] & (Reach.Mask | Reach.Stale)) == Reach.None;
+
+    [MethodImpl(ChildCode.Options)]
+    private static void Flood(ChildState* state, int leader)
+    {
+        state->CurrentLeader = leader;
+        state->Leader[leader] = leader;
+        state->Frontier[state->FrontierCount++] = (uint)leader;
+        while (state->FrontierCount > 0)
+        {
+            Marker.ScanBlock(state, (int)state->Frontier[--state->FrontierCount]);
+        }
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static void Forget(ChildState* state)
+    {
+        for (int i = 0; i < state->Index.Count; i++)
+        {
+            state->Leader[i] = -1;
+        }
+    }
+}

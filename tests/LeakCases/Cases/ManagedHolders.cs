@@ -1,0 +1,173 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using LeakCases.Planting;
+
+namespace LeakCases.Cases;
+
+/// <summary>
+/// Everything managed that can hold an address: reached from a static field the block is live; dropped, with no collection
+/// since, it is lost.
+/// </summary>
+internal static class ManagedHolders
+{
+    private static object? s_holder;
+    private static nint s_handle;
+    private static TaskCompletionSource? s_gate;
+
+    public static IEnumerable<LeakCase> All =>
+    [
+        .. Holder("object-field", [45, 46, 138], static a => new Node { Address = a }),
+        .. Holder("pointer-field", [46, 138], static a => MakePointerNode(a)),
+        .. Holder("far-end-of-object-list", [46], static a => MakeList(a, 100_000)),
+        .. Holder("boxed", [145], static a => a),
+        .. Holder("array", [46], static a => new nint[] { 0, a, 0 }),
+        .. Holder("array-on-large-object-heap", [46, 138], static a => Set(new nint[100_000], a)),
+        .. Holder("array-pinned", [141], static a => Set(GC.AllocateArray<nint>(100, pinned: true), a)),
+        .. Holder("array-of-arrays", [46], static a => new nint[][] { [], [0, a] }),
+        .. Holder("array-of-two-dimensions", [46], static a => new nint[,] { { 0, 0 }, { 0, a } }),
+        .. Holder("array-of-structs", [46], static a => new Entry[] { default, new() { Name = "second", Address = a } }),
+        .. Holder("bytes", [46], static a => BitConverter.GetBytes((long)a)),
+        .. Holder("closure", [145], static a => (Func<nint>)(() => a)),
+        .. Holder("bound-delegate", [145], static a => (Func<nint>)new Node { Address = a }.Read),
+        .. Holder("concurrent-dictionary-value", [145], static a => new ConcurrentDictionary<int, nint> { [7] = a }),
+        .. Holder("dictionary-key", [145], static a => new Dictionary<nint, string> { [a] = "key" }),
+        .. Holder("list-of-tuples", [145], static a => new List<(string, nint)> { ("first", 0), ("second", a) }),
+        .. Holder("lazy", [145], static a => MakeLazy(a)),
+        .. Holder("task-result", [142], static a => Task.FromResult(a)),
+        .. Holder("iterator", [142], static a => MakeIterator(a)),
+        .. LeakCase.Pair("conditional-weak-table", [145], static (plan, held) =>
+        {
+            // The table has a finalizer: until the collector has seen it dead, its values are not.
+            PlantingThread.Run(() => s_holder = MakeTable(plan.Alloc("A")));
+            s_holder = held ? s_holder : null;
+            Collect();
+        }),
+        .. LeakCase.Pair("gc-handle", [141], static (plan, held) =>
+        {
+            GCHandle handle = GCHandle.Alloc(new Node { Address = plan.Alloc("A") });
+            s_handle = GCHandle.ToIntPtr(handle);
+            if (!held)
+            {
+                handle.Free();
+            }
+        }),
+        .. LeakCase.Pair("gc-handle-pinning-array", [141], static (plan, held) =>
+        {
+            GCHandle handle = GCHandle.Alloc(new nint[] { 0, plan.Alloc("A") }, GCHandleType.Pinned);
+            s_handle = GCHandle.ToIntPtr(handle);
+            if (!held)
+            {
+                handle.Free();
+            }
+        }),
+        .. LeakCase.Pair("async-state-machine", [142], static (plan, held) =>
+        {
+            s_gate = new TaskCompletionSource();
+            _ = WaitWith(plan.Alloc("A"), s_gate.Task);
+            s_gate = held ? s_gate : null;
+        }),
+        .. LeakCase.Pair("timer-state", [142], static (plan, held) =>
+        {
+            PlantingThread.Run(() => s_holder = new Timer(
+                static _ => { }, plan.Alloc("A"), TimeSpan.FromHours(1), Timeout.InfiniteTimeSpan));
+            if (!held)
+            {
+                PlantingThread.Run(static () => ((Timer)s_holder!).Dispose());
+                s_holder = null;
+            }
+
+            Collect();
+        }),
+    ];
+
+    private static LeakCase[] Holder(string name, int[] scenarios, Func<nint, object> make)
+        => LeakCase.Pair("in-" + name, scenarios, (plan, held) =>
+        {
+            object holder = make(plan.Alloc("A"));
+            s_holder = held ? holder : null;
+        });
+
+    private static void Collect()
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+    }
+
+    private static nint[] Set(nint[] array, nint address)
+    {
+        array[^3] = address;
+        return array;
+    }
+
+    private static unsafe PointerNode MakePointerNode(nint address) => new() { Pointer = (int*)address };
+
+    private static Node MakeList(nint address, int length)
+    {
+        Node head = new() { Address = address };
+        for (int i = 0; i < length; i++)
+        {
+            head = new Node { Next = head };
+        }
+
+        return head;
+    }
+
+    private static Lazy<nint> MakeLazy(nint address)
+    {
+        Lazy<nint> lazy = new(() => address);
+        _ = lazy.Value;
+        return lazy;
+    }
+
+    private static object MakeIterator(nint address)
+    {
+        IEnumerator<nint> iterator = Repeat(address).GetEnumerator();
+        iterator.MoveNext();
+        return iterator;
+    }
+
+    private static IEnumerable<nint> Repeat(nint address)
+    {
+        yield return 0;
+        yield return address;
+    }
+
+    // The value is held by the table only as long as its key is reachable.
+    private static object[] MakeTable(nint address)
+    {
+        object key = new();
+        ConditionalWeakTable<object, Node> table = [];
+        table.Add(key, new Node { Address = address });
+        return [key, table];
+    }
+
+    private static async Task WaitWith(nint address, Task gate)
+    {
+        await gate.ConfigureAwait(false);
+        Marshal.FreeHGlobal(address);
+    }
+
+    private sealed class Node
+    {
+        public Node? Next;
+        public nint Address;
+
+        public nint Read() => Next is null ? Address : 0;
+    }
+
+    private sealed unsafe class PointerNode
+    {
+        public int* Pointer;
+    }
+
+    private struct Entry
+    {
+        public string? Name;
+        public nint Address;
+    }
+}

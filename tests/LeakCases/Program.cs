@@ -1,0 +1,74 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the program every scenario of docs/scenarios.md runs in.
+//   LeakCases NAME               plants the case and ends
+//   LeakCases --self-check NAME  plants it, checks that it planted what it declares, and prints that as JSON
+//   LeakCases --list             names all cases
+//   LeakCases --host NAME        runs a program that a detector must not change
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using LeakCases;
+using LeakCases.Hosts;
+using LeakCases.Planting;
+
+switch (args)
+{
+    case ["--list"]:
+        foreach (LeakCase known in CaseTable.All)
+        {
+            Console.WriteLine(known.Name);
+        }
+
+        return 0;
+
+    case ["--self-check", string name] when CaseTable.Find(name) is { } checkedCase:
+        return SelfCheck(checkedCase);
+
+    case ["--host", string name] when HostProgram.All.TryGetValue(name, out Func<int>? host):
+        return host();
+
+    case [string name] when CaseTable.Find(name) is { } leakCase:
+        PlantAll(leakCase, new Plan(leakCase));
+        leakCase.Finish?.Invoke();
+        return Environment.ExitCode;
+
+    default:
+        Console.Error.WriteLine("usage: LeakCases NAME | --self-check NAME | --list | --host NAME");
+        return 2;
+}
+
+[MethodImpl(MethodImplOptions.NoInlining)]
+static void PlantAll(LeakCase leakCase, Plan plan) => PlantingThread.Run(() =>
+{
+    // First, so that it cannot get the address of a block that the case frees.
+    plan.Alloc(LeakCase.Canary);
+    leakCase.Plant(plan);
+});
+
+static int SelfCheck(LeakCase leakCase)
+{
+    Plan plan = new(leakCase);
+    PlantAll(leakCase, plan);
+    if (plan.Difference() is { } difference)
+    {
+        Console.Error.WriteLine(difference);
+        return 1;
+    }
+
+    Console.WriteLine(JsonSerializer.Serialize(new
+    {
+        name = leakCase.Name,
+        twin = leakCase.Twin,
+        scenarios = leakCase.Scenarios,
+        options = leakCase.Options,
+        blocks = leakCase.Blocks.Select(block => new
+        {
+            name = block.Name,
+            size = block.Size,
+            count = block.Count,
+            definite = block.Definite,
+            indirect = block.Indirect,
+            possible = block.Possible,
+        }),
+    }));
+    return 0;
+}

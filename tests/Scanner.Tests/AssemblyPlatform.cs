@@ -1,0 +1,4 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Runtime.Versioning;
+
+[assembly: SupportedOSPlatform("linux")]
