@@ -1,0 +1,3 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// The runtime hook exists for Linux x64.
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
