@@ -6,6 +6,7 @@ using NativeLeak.Interop;
 using NativeLeak.Marking;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Interception;
+using NativeLeak.Reporting;
 using NativeLeak.Scheduling;
 using NativeLeak.Soak.Planting;
 using NativeLeak.Verdicts;
@@ -65,8 +66,8 @@ internal sealed class DetectorProbe : ISnapshotProbe
             WrongMarks = wrong,
             LeaksFound = found,
             StrangeLeaks = strange,
-            ThreadsFound = snapshot.ThreadsFound,
-            ThreadsMissed = snapshot.ThreadsFound - snapshot.ThreadsParked,
+            ThreadsFound = ScanSentences.ThreadsOfTheApplication(snapshot),
+            ThreadsMissed = ScanSentences.ThreadsOfTheApplication(snapshot) - snapshot.ThreadsParked,
             PauseTime = snapshot.PauseTime,
             ChildTime = snapshot.ChildTime,
         };
