@@ -1,5 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
 using NativeLeak.Marking;
@@ -116,14 +117,27 @@ internal sealed unsafe class SnapshotScanTests
         return Verdict.Reachable;
     }
 
-    // On a thread of its own, which ends: no stale copy of the address stays in this thread's frames.
+    // On a thread of its own, which ends: no stale copy of the address stays in this thread's frames. Nor in its own: the
+    // next thread, the scanner's, is likely to get the same stack, and the holes of its frames would show the old words.
     private static nuint OnThread(Func<nuint> plant)
     {
         nuint result = 0;
-        Thread thread = new(() => result = plant());
+        Thread thread = new(() =>
+        {
+            result = plant();
+            ScrubStack();
+        });
         thread.Start();
         thread.Join();
         return result;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ScrubStack()
+    {
+        const int ByteCount = 128 * 1024;
+        byte* dead = stackalloc byte[ByteCount];
+        NativeMemory.Fill(dead, ByteCount, 0x5C);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
