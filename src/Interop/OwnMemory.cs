@@ -36,23 +36,22 @@ internal static unsafe class OwnMemory
     /// <summary>Registers a range; false when the table is full.</summary>
     public static bool TryAdd(MemoryRange range)
     {
-        Enter();
-        bool added = s_count < Capacity;
-        if (added)
+        using SpinScope scope = SpinScope.Enter(ref s_lock);
+        if (s_count == Capacity)
         {
-            s_ranges[s_count] = range;
-            // Order: the entry is complete before the count admits it; pairs with the child's read of Count.
-            Volatile.Write(ref s_count, s_count + 1);
+            return false;
         }
 
-        Exit();
-        return added;
+        s_ranges[s_count] = range;
+        // Order: the entry is complete before the count admits it; pairs with the child's read of Count.
+        Volatile.Write(ref s_count, s_count + 1);
+        return true;
     }
 
     /// <summary>Unregisters the range that starts at <paramref name="start"/>; nothing happens when there is none.</summary>
     public static void Remove(nuint start)
     {
-        Enter();
+        using SpinScope scope = SpinScope.Enter(ref s_lock);
         for (int i = 0; i < s_count; i++)
         {
             if (s_ranges[i].Start == start)
@@ -60,38 +59,8 @@ internal static unsafe class OwnMemory
                 s_ranges[i] = s_ranges[s_count - 1];
                 // Order: the last entry has its new place before the count gives up the old; pairs with reads of Count.
                 Volatile.Write(ref s_count, s_count - 1);
-                break;
+                return;
             }
         }
-
-        Exit();
     }
-
-    /// <summary>Whether <paramref name="address"/> is ours. Linear; for tests and diagnostics.</summary>
-    public static bool Contains(nuint address)
-    {
-        for (int i = 0; i < Count; i++)
-        {
-            if (s_ranges[i].Contains(address))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    // A spin lock of our own: Monitor allocates and may park in managed code, which a hook and a dying thread must not.
-    private static void Enter()
-    {
-        SpinWait spin = default;
-        // Order: acquires what the last holder wrote; pairs with Exit.
-        while (Interlocked.CompareExchange(ref s_lock, 1, 0) != 0)
-        {
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
-    }
-
-    // Order: releases the writes made under the lock; pairs with the CompareExchange in Enter.
-    private static void Exit() => Volatile.Write(ref s_lock, 0);
 }

@@ -55,9 +55,9 @@ public static class LeakDetector
     }
 
     /// <summary>Makes a range of memory a root: every scan reads it for pointers. For memory the scan does not
-    /// read by itself: mappings that are not writable, say. Devices are never read. The same range may be registered any number of times; each registration is
-    /// taken back by its own Dispose. The range may become unreadable: the scan then counts it as unreadable, nothing
-    /// else happens.</summary>
+    /// read by itself: mappings that are not writable, say. Devices are never read. The same range may be
+    /// registered any number of times; each registration is taken back by its own Dispose. The range may become
+    /// unreadable: the scan then counts it as unreadable, nothing else happens.</summary>
     /// <param name="start">Start of the range.</param>
     /// <param name="byteCount">Its length in bytes; 0: nothing is registered.</param>
     /// <returns>The registration. On a platform that is not supported it does nothing.</returns>

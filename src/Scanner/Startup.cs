@@ -87,7 +87,7 @@ internal static class Startup
             }
 
             // First: the managed heap's reserve is told from its neighbours while there are few.
-            ManagedHeapLayouts.Find(out _);
+            ManagedHeapLayouts.NoteReserve();
             AllocationRecorder.Start(options.StackDepth);
             InterceptionTier tier = RuntimeHook.Install(out string detail);
             DetectorSession session = new(

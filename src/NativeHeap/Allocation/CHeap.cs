@@ -51,9 +51,6 @@ internal static unsafe class CHeap
     /// <inheritdoc cref="MallocAddress"/>
     public static nint AlignedAllocAddress => (nint)s_alignedAlloc;
 
-    /// <inheritdoc cref="MallocAddress"/>
-    public static nint UsableSizeAddress => (nint)s_usableSize;
-
     /// <summary>Resolves the functions. Idempotent, cold.</summary>
     /// <exception cref="DllNotFoundException">No C library of that name.</exception>
     /// <exception cref="EntryPointNotFoundException">A function is missing.</exception>

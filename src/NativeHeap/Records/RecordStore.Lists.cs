@@ -5,6 +5,7 @@
 // threads do not drift; it waits in a queue ordered by epoch and becomes free when every older guard is gone.
 // Safety: list links are record indices below the high-water mark, changed under the stripe's lock.
 using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
 
 namespace NativeLeak.NativeHeap.Records;
 

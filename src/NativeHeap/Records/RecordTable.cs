@@ -59,17 +59,6 @@ internal static unsafe class RecordTable
     }
 
     /// <summary>
-    /// Most bytes of records; reached, recording stops for good. Call after <see cref="Initialize"/>.
-    /// </summary>
-    public static void LimitMetadata(nuint byteCount)
-    {
-        if (s_store is { } store)
-        {
-            store.Slabs.ByteLimit = byteCount;
-        }
-    }
-
-    /// <summary>
     /// Records a block the C heap just returned. A stale record at that address is retired and counted.
     /// </summary>
     /// <returns>False when it is not recorded: out of metadata memory (then for good), or not initialized.</returns>

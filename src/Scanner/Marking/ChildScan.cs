@@ -51,6 +51,7 @@ internal static unsafe class ChildScan
         }
 
         Extents.FlagFragmented(state);
+        ThreadStacks.Learn(state);
         StartTracing(state);
         CountUnparked(view, counters);
 

@@ -57,6 +57,9 @@ internal unsafe struct ChildState
     public nuint* HolderAddress;
     public nuint* HolderValue;
 
+    /// <summary>Where glibc keeps a thread's control block and, in it, the thread id (ThreadStacks.Learn); 0 = not known.</summary>
+    public nuint StackTopByteCount, ThreadIdOffset;
+
     /// <summary>The block the last piece of root memory ended at (RootScan.ScanBetweenBlocks).</summary>
     public int BlockCursor;
 

@@ -193,7 +193,7 @@ internal static unsafe class Marker
             return;
         }
 
-        if (state->HolderValue[block] == 0)
+        if (level == MarkLevel.Weak && state->HolderValue[block] == 0)
         {
             state->HolderAddress[block] = foundAt;
             state->HolderValue[block] = word;

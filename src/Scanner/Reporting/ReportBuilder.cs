@@ -15,6 +15,8 @@ internal sealed class ReportBuilder(IReportFacts facts)
 {
     private static readonly CultureInfo s_invariant = CultureInfo.InvariantCulture;
 
+    private readonly MemoryPlaces _places = new();
+
     // A report at exit must not outlive the patience of whoever waits for the process to end.
     private static readonly TimeSpan s_symbolBudget = TimeSpan.FromSeconds(5);
 
@@ -140,7 +142,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
         return age > TimeSpan.Zero ? age : TimeSpan.Zero;
     }
 
-    private static string Evidence(GroupTally tally, in ScanCounters counters)
+    private string Evidence(GroupTally tally, in ScanCounters counters)
     {
         if (tally.Kind == LeakKind.Indirect)
         {
@@ -156,9 +158,9 @@ internal sealed class ReportBuilder(IReportFacts facts)
 
             return offset == 0
                 ? string.Create(s_invariant, $"it hangs from memory that only pointers to its inside reach: at 0x{holder:x}, ")
-                    + MemoryPlaces.Describe(holder)
+                    + _places.Describe(holder)
                 : string.Create(s_invariant, $"no pointer to its start was found, only one to its inside: start + {offset}, "
-                    + $"at 0x{holder:x}, {MemoryPlaces.Describe(holder)}");
+                    + $"at 0x{holder:x}, {_places.Describe(holder)}");
         }
 
         return string.Create(s_invariant, $"no pointer to it was found in {counters.RootBytes} bytes of roots "

@@ -12,7 +12,8 @@ internal static class AllocatorState
     {
         // The file that holds malloc's code, then that file's writable part.
         string? file = null;
-        foreach ((MemoryRange range, string access, string path) in ProcessMaps.Read())
+        IReadOnlyList<(MemoryRange Range, string Access, string Path)> mappings = ProcessMaps.Read();
+        foreach ((MemoryRange range, string access, string path) in mappings)
         {
             file = range.Contains((nuint)CHeap.MallocAddress) && access.Contains('x', StringComparison.Ordinal) ? path : file;
         }
@@ -22,7 +23,7 @@ internal static class AllocatorState
             return default;
         }
 
-        foreach ((MemoryRange range, string access, string path) in ProcessMaps.Read())
+        foreach ((MemoryRange range, string access, string path) in mappings)
         {
             if (path == file && access.StartsWith("rw", StringComparison.Ordinal))
             {

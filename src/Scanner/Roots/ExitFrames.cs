@@ -48,7 +48,7 @@ internal unsafe struct ExitFrames
             ExitFrames* frames = (ExitFrames*)Platform.Pages.AllocatePrivate(Platform.Pages.PageByteCount);
             if (frames != null)
             {
-                Walk(frames, MachineCode.FramePointer(), [.. RuntimeCode()]);
+                Walk(frames, MachineCode.FramePointer(), ProcessMaps.Read());
                 frames->ThreadId = (int)RawSyscall.Invoke(SyscallNumber.Gettid);
                 s_current = frames;
             }
@@ -60,9 +60,11 @@ internal unsafe struct ExitFrames
     }
 
     // Safety: frames are read only inside the mapping the first one lies in, upwards, 8-aligned: this thread's own stack.
-    private static void Walk(ExitFrames* frames, nuint frame, MemoryRange[] runtime)
+    private static void Walk(
+        ExitFrames* frames, nuint frame, IReadOnlyList<(MemoryRange Range, string Access, string Path)> mappings)
     {
-        nuint end = ProcessMaps.Read().FirstOrDefault(m => m.Range.Contains(frame)).Range.End;
+        nuint end = mappings.FirstOrDefault(m => m.Range.Contains(frame)).Range.End;
+        MemoryRange[] runtime = [.. RuntimeCode(mappings)];
         for (bool isOurs = true; frames->Count < MaximumFrames && frame + 16 <= end; isOurs = false)
         {
             frames->Frames[frames->Count++] = frame;
@@ -79,10 +81,11 @@ internal unsafe struct ExitFrames
     }
 
     // Code that holds no pointer of the application: the host, the runtime, and the core library.
-    private static IEnumerable<MemoryRange> RuntimeCode()
+    private static IEnumerable<MemoryRange> RuntimeCode(
+        IReadOnlyList<(MemoryRange Range, string Access, string Path)> mappings)
     {
         string? host = Environment.ProcessPath;
-        foreach ((MemoryRange range, string access, string path) in ProcessMaps.Read())
+        foreach ((MemoryRange range, string access, string path) in mappings)
         {
             bool isRuntime = path == host || Path.GetFileName(path.AsSpan()) is "libcoreclr.so" or "libhostpolicy.so"
                 or "libhostfxr.so" or "System.Private.CoreLib.dll";

@@ -78,6 +78,22 @@ internal static unsafe class Extents
         return found >= 0 && list->Items[found].End - address >= byteCount;
     }
 
+    /// <summary>The mapping, readable or not, that holds <paramref name="address"/>; null when there is none.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static Mapping* MappingOf(ChildState* state, nuint address)
+    {
+        for (int i = 0; i < state->MappingCount; i++)
+        {
+            Mapping* mapping = state->Mappings + i;
+            if (address - mapping->Start < mapping->End - mapping->Start)
+            {
+                return mapping;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Marks the blocks that are not wholly readable.</summary>
     [MethodImpl(ChildCode.Options)]
     public static void FlagFragmented(ChildState* state)

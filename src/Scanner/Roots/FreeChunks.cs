@@ -88,7 +88,7 @@ internal static unsafe class FreeChunks
         if (!Extents.Contains(&state->Readable, start - HeaderByteCount, HeaderByteCount + 16))
         {
             // A chunk with a mapping of its own vanishes when it is freed.
-            return Extents.Find(&state->Readable, start) < 0 && !IsMapped(state, start);
+            return Extents.MappingOf(state, start) == null;
         }
 
         if (state->Context->FreeChunkKey == 0 || (start & 15) != 0)
@@ -164,19 +164,5 @@ internal static unsafe class FreeChunks
         }
 
         return chunk == end;
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static bool IsMapped(ChildState* state, nuint address)
-    {
-        for (int i = 0; i < state->MappingCount; i++)
-        {
-            if (address - state->Mappings[i].Start < state->Mappings[i].End - state->Mappings[i].Start)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

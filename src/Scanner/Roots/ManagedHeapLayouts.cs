@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: finds the managed heap's reserve and object layout of this process.
-// Who calls it: Startup, before the application's threads exist (neighbouring mappings may join the run later).
+// Who calls it: Startup notes the reserve, before the application's threads exist (neighbouring mappings may join the run
+// later); the first scan asks for the layout.
 // The one idea: believe a fact only when a second one confirms it; otherwise the heap is "unknown" and is read whole.
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
@@ -13,8 +14,20 @@ internal static unsafe class ManagedHeapLayouts
 {
     private const ulong RegionAlignment = 4UL << 20;
     private static readonly Lock s_lock = new();
+    private static (MemoryRange Reserve, string Reason)? s_reserve;
     private static ManagedHeapLayout s_layout;
     private static string? s_reason;
+
+    /// <summary>
+    /// Finds where the managed heap lies, as early as possible; all else can wait until the first scan. Later calls do nothing.
+    /// </summary>
+    public static void NoteReserve()
+    {
+        lock (s_lock)
+        {
+            s_reserve ??= FindReserve();
+        }
+    }
 
     /// <summary>Finds the layout; later calls return the first answer.</summary>
     /// <param name="reason">Why objects cannot be traced; empty when they can.</param>
@@ -59,7 +72,11 @@ internal static unsafe class ManagedHeapLayouts
 
         layout.MethodTableUnmask = (nuint)unmask;
         layout.FreeObjectMethodTable = *(nuint*)freeObject;
-        if (!FindReserve(ref layout, out reason) || !Confirm(layout, out reason))
+        NoteReserve();
+        (MemoryRange reserve, reason) = s_reserve!.Value;
+        layout.HeapStart = reserve.Start;
+        layout.HeapEnd = reserve.End;
+        if (reserve.ByteCount == 0 || !Confirm(layout, out reason))
         {
             return layout;
         }
@@ -69,21 +86,17 @@ internal static unsafe class ManagedHeapLayouts
     }
 
     // The size of the reserve is public (GCRegionRange).
-    private static bool FindReserve(ref ManagedHeapLayout layout, out string reason)
+    private static (MemoryRange Reserve, string Reason) FindReserve()
     {
         ulong range = GC.GetConfigurationVariables().TryGetValue("GCRegionRange", out object? value)
             ? Convert.ToUInt64(value, System.Globalization.CultureInfo.InvariantCulture) : 0;
         if (range < RegionAlignment)
         {
-            reason = "this garbage collector has no single reserve (segments instead of regions)";
-            return false;
+            return (default, "this garbage collector has no single reserve (segments instead of regions)");
         }
 
         MemoryRange reserve = FindReserve(ReadMappings(), AddressOf(new object()), range);
-        reason = reserve.ByteCount == 0 ? "the reserve of the garbage collector could not be confirmed" : string.Empty;
-        layout.HeapStart = reserve.Start;
-        layout.HeapEnd = reserve.End;
-        return reserve.ByteCount != 0;
+        return (reserve, reserve.ByteCount == 0 ? "the reserve of the garbage collector could not be confirmed" : string.Empty);
     }
 
     /// <summary>

@@ -3,11 +3,15 @@ using NativeLeak.Interop;
 
 namespace NativeLeak.Roots;
 
-/// <summary>Says in words where an address lies: what a reader can do something with.</summary>
-internal static class MemoryPlaces
+/// <summary>Says in words where an address lies: what a reader can do something with. One per report.</summary>
+internal sealed class MemoryPlaces
 {
-    /// <summary>Names the place of <paramref name="address"/> as the process is mapped now. Cold; never throws.</summary>
-    public static string Describe(nuint address)
+    private IReadOnlyList<(MemoryRange Range, string Access, string Path)>? _mappings;
+
+    /// <summary>
+    /// Names the place of <paramref name="address"/>, as the process was mapped when it was first asked. Cold; never throws.
+    /// </summary>
+    public string Describe(nuint address)
     {
         ManagedHeapLayout managed = ManagedHeapLayouts.Find(out _);
         if (address >= managed.HeapStart && address < managed.HeapEnd)
@@ -17,7 +21,8 @@ internal static class MemoryPlaces
 
         try
         {
-            (MemoryRange range, string access, string path) = ProcessMaps.Read().FirstOrDefault(m => m.Range.Contains(address));
+            _mappings ??= ProcessMaps.Read();
+            (MemoryRange range, string access, string path) = _mappings.FirstOrDefault(m => m.Range.Contains(address));
             return path switch
             {
                 _ when range.ByteCount == 0 => "in memory that is gone by now",

@@ -7,11 +7,12 @@ namespace NativeLeak.Roots;
 /// <summary>The mappings of this process with their names, for cold paths in ordinary managed code.</summary>
 internal static class ProcessMaps
 {
-    /// <summary>Reads /proc/self/maps. Lines that cannot be read are left out.</summary>
+    /// <summary>Reads /proc/self/maps, once. Lines that cannot be read are left out.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    public static IEnumerable<(MemoryRange Range, string Access, string Path)> Read()
+    public static IReadOnlyList<(MemoryRange Range, string Access, string Path)> Read()
     {
+        List<(MemoryRange Range, string Access, string Path)> mappings = [];
         foreach (string line in File.ReadLines("/proc/self/maps"))
         {
             // start-end access offset device inode   path
@@ -20,8 +21,10 @@ internal static class ProcessMaps
             if (fields.Length >= 5 && ulong.TryParse(bounds[0], NumberStyles.HexNumber, null, out ulong start)
                 && ulong.TryParse(bounds[^1], NumberStyles.HexNumber, null, out ulong end))
             {
-                yield return (new MemoryRange((nuint)start, (nuint)end), fields[1], fields.Length == 6 ? fields[5].Trim() : string.Empty);
+                mappings.Add((new MemoryRange((nuint)start, (nuint)end), fields[1], fields.Length == 6 ? fields[5].Trim() : string.Empty));
             }
         }
+
+        return mappings;
     }
 }

@@ -8,7 +8,8 @@ using NativeLeak.Interop;
 
 namespace NativeLeak.Roots;
 
-/// <summary>The registered roots, in native pages of our own. Changes are thread-safe; the lock is a leaf.</summary>
+/// <summary>The registered roots, in native pages of our own. Changes are thread-safe; growing takes the lock of
+/// <see cref="OwnMemory"/> inside its own.</summary>
 internal static unsafe class RegisteredRoots
 {
     private const int FirstCapacity = 4096 / RootEntry.ByteCount;
@@ -36,57 +37,43 @@ internal static unsafe class RegisteredRoots
     /// <summary>Adds a range, or counts it once more; false when there is no memory for the table.</summary>
     public static bool TryAdd(MemoryRange range)
     {
-        Enter();
-        try
+        using SpinScope scope = SpinScope.Enter(ref s_lock);
+        RootEntry* entry = Find(range);
+        if (entry != null)
         {
-            RootEntry* entry = Find(range);
-            if (entry != null)
-            {
-                entry->Registrations++;
-                return true;
-            }
-
-            if (s_count == s_capacity && !Grow())
-            {
-                return false;
-            }
-
-            s_table[s_count] = new RootEntry { Start = range.Start, End = range.End, Registrations = 1 };
-            // Order: the entry is complete before the count admits it; pairs with the child's read of Count.
-            Volatile.Write(ref s_count, s_count + 1);
+            entry->Registrations++;
             return true;
         }
-        finally
+
+        if (s_count == s_capacity && !Grow())
         {
-            Exit();
+            return false;
         }
+
+        s_table[s_count] = new RootEntry { Start = range.Start, End = range.End, Registrations = 1 };
+        // Order: the entry is complete before the count admits it; pairs with the child's read of Count.
+        Volatile.Write(ref s_count, s_count + 1);
+        return true;
     }
 
     /// <summary>Takes one registration of a range back; false when there was none.</summary>
     public static bool Remove(MemoryRange range)
     {
-        Enter();
-        try
+        using SpinScope scope = SpinScope.Enter(ref s_lock);
+        RootEntry* entry = Find(range);
+        if (entry == null)
         {
-            RootEntry* entry = Find(range);
-            if (entry == null)
-            {
-                return false;
-            }
-
-            if (--entry->Registrations == 0)
-            {
-                *entry = s_table[s_count - 1];
-                // Order: the last entry has its new place before the count gives up the old; pairs as above.
-                Volatile.Write(ref s_count, s_count - 1);
-            }
-
-            return true;
+            return false;
         }
-        finally
+
+        if (--entry->Registrations == 0)
         {
-            Exit();
+            *entry = s_table[s_count - 1];
+            // Order: the last entry has its new place before the count gives up the old; pairs as above.
+            Volatile.Write(ref s_count, s_count - 1);
         }
+
+        return true;
     }
 
     private static RootEntry* Find(MemoryRange range)
@@ -120,17 +107,4 @@ internal static unsafe class RegisteredRoots
         s_capacity = capacity;
         return true;
     }
-
-    private static void Enter()
-    {
-        SpinWait spin = default;
-        // Order: acquires what the last holder wrote; pairs with Exit.
-        while (Interlocked.CompareExchange(ref s_lock, 1, 0) != 0)
-        {
-            spin.SpinOnce();
-        }
-    }
-
-    // Order: releases the writes made under the lock; pairs with the CompareExchange in Enter.
-    private static void Exit() => Volatile.Write(ref s_lock, 0);
 }

@@ -109,40 +109,36 @@ internal static unsafe class ThreadStacks
             return 0;
         }
 
-        if (!Learn(state, out nuint topByteCount, out nuint threadIdOffset) || mapping->End - mapping->Start <= topByteCount)
+        if (state->StackTopByteCount == 0 || mapping->End - mapping->Start <= state->StackTopByteCount)
         {
             return 0;
         }
 
-        nuint block = mapping->End - topByteCount;
+        nuint block = mapping->End - state->StackTopByteCount;
         bool looksLikeBlock = *(nuint*)block == block && *(nuint*)(block + SelfPointerOffset) == block;
-        return looksLikeBlock && *(int*)(block + threadIdOffset) <= 0 ? mapping->End - mapping->Start : 0;
+        return looksLikeBlock && *(int*)(block + state->ThreadIdOffset) <= 0 ? mapping->End - mapping->Start : 0;
     }
 
-    // Two live threads must agree on both offsets; with fewer, nothing is known and no stack is called dead.
+    /// <summary>
+    /// Learns where glibc keeps a control block and its thread id. Two live threads must agree on both; with fewer, nothing
+    /// is known and no stack is called dead. Once per scan, before <see cref="Trim"/>.
+    /// </summary>
     [MethodImpl(ChildCode.Options)]
-    private static bool Learn(ChildState* state, out nuint topByteCount, out nuint threadIdOffset)
+    public static void Learn(ChildState* state)
     {
-        topByteCount = 0;
-        threadIdOffset = 0;
-        int witnesses = 0;
+        nuint topByteCount = 0, threadIdOffset = 0;
         for (int i = 0; i < state->View->ThreadCount; i++)
         {
             ParkedThread* thread = state->View->Threads + i;
             nuint block = thread->ThreadControlBlock;
-            int at = block == 0 ? -1 : Extents.Find(&state->Readable, block);
-            if (at < 0 || !Extents.Contains(&state->Readable, block, LastThreadIdOffset))
+            Mapping* mapping = block == 0 ? null : Extents.MappingOf(state, block);
+            if (mapping == null || thread->ThreadId == 0 || !Extents.Contains(&state->Readable, block, LastThreadIdOffset))
             {
                 continue;
             }
 
-            nuint top = MappingEnd(state, block) - block;
-            if (top > MaximumTopByteCount || thread->ThreadId == 0)
-            {
-                continue;
-            }
-
-            nuint offset = FindThreadId(block, thread->ThreadId);
+            nuint top = mapping->End - block;
+            nuint offset = top > MaximumTopByteCount ? 0 : FindThreadId(block, thread->ThreadId);
             if (offset == 0)
             {
                 continue;
@@ -150,21 +146,14 @@ internal static unsafe class ThreadStacks
 
             if (topByteCount == top && threadIdOffset == offset)
             {
-                witnesses++;
-            }
-            else if (witnesses == 0)
-            {
-                topByteCount = top;
-                threadIdOffset = offset;
+                state->StackTopByteCount = top;
+                state->ThreadIdOffset = offset;
+                return;
             }
 
-            if (witnesses >= 1)
-            {
-                return true;
-            }
+            topByteCount = top;
+            threadIdOffset = offset;
         }
-
-        return false;
     }
 
     [MethodImpl(ChildCode.Options)]
@@ -179,25 +168,5 @@ internal static unsafe class ThreadStacks
         }
 
         return 0;
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static nuint MappingEnd(ChildState* state, nuint address)
-    {
-        int low = 0, high = state->MappingCount;
-        while (low < high)
-        {
-            int middle = (low + high) >> 1;
-            if (state->Mappings[middle].Start <= address)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low == 0 ? 0 : state->Mappings[low - 1].End;
     }
 }

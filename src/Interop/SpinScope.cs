@@ -1,10 +1,10 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: the only lock of this assembly: a word in native memory, held for a few instructions.
-// Who calls it: record stripes and the slab carver.
+// What it is: the lock of all that a hook may call: one word, held for a few instructions.
+// Who calls it: record stripes, the slab carver, the lists of own memory and of registered roots.
 // The one idea: Monitor may allocate and parks in managed code; a hook may do neither. A holder never calls out.
 using System.Runtime.CompilerServices;
 
-namespace NativeLeak.NativeHeap.Records;
+namespace NativeLeak.Interop;
 
 /// <summary>Holds a spin lock from <see cref="Enter"/> to Dispose. Not reentrant.</summary>
 internal readonly ref struct SpinScope
