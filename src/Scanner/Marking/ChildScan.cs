@@ -101,7 +101,9 @@ internal static unsafe class ChildScan
         Disown(state, (nuint)text, (nuint)TextByteCount);
         Disown(state, (nuint)state->Mappings, (nuint)MappingCapacity * (nuint)sizeof(Mapping));
         nint length = MapsReader.Read(state->Context->SelfMapsPath, text, TextByteCount);
-        state->MappingCount = length <= 0 ? -1 : MapsReader.Parse(text, length, state->Mappings, MappingCapacity);
+
+        // A full buffer may be a list that was cut: what is missing in it would be missing among the roots.
+        state->MappingCount = length is <= 0 or >= TextByteCount ? -1 : MapsReader.Parse(text, length, state->Mappings, MappingCapacity);
         return state->MappingCount > 0;
     }
 

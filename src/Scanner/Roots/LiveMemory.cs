@@ -99,7 +99,7 @@ internal static unsafe class LiveMemory
     private static int ReadMappings(byte* path, LiveMemoryBuffers* buffers, Mapping* destination)
     {
         nint length = MapsReader.Read(path, buffers->Text, buffers->TextByteCount);
-        return length <= 0 ? -1 : MapsReader.Parse(buffers->Text, length, destination, buffers->MappingCapacity);
+        return length <= 0 || length >= buffers->TextByteCount ? -1 : MapsReader.Parse(buffers->Text, length, destination, buffers->MappingCapacity);
     }
 
     // "/proc/<pid>/maps\0"
