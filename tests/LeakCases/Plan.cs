@@ -11,9 +11,6 @@ namespace LeakCases;
 /// </summary>
 internal sealed unsafe class Plan(LeakCase leakCase)
 {
-    // A million small nodes need no fences: of so many, some may be called possible.
-    private const int SmallestFenced = 256;
-
     private readonly Dictionary<string, int> _counts = [];
     private readonly Lock _lock = new();
 
@@ -21,14 +18,11 @@ internal sealed unsafe class Plan(LeakCase leakCase)
     [MethodImpl(MethodImplOptions.NoInlining)]
     public nint Alloc(string name)
     {
-        CHeapGround.Prepare();
         int size = SizeOf(name);
+        CHeapGround.Prepare(size);
         nint block = Marshal.AllocHGlobal(size);
         NativeMemory.Clear((void*)block, (nuint)size);
-        if (size >= SmallestFenced)
-        {
-            CHeapGround.Fence();
-        }
+        CHeapGround.Fence(size);
 
         Note(name);
         return block;

@@ -43,7 +43,7 @@ internal static unsafe class OtherApis
 
     private static nint Make(Plan plan, Func<nint> alloc)
     {
-        CHeapGround.Prepare();
+        CHeapGround.Prepare(plan.SizeOf("A"));
         plan.Note("A");
         return alloc();
     }

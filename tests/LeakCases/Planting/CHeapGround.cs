@@ -1,9 +1,10 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: makes the C heap hand out memory that nobody used before.
-// Who calls it: Plan, before a thread's first block.
-// The one idea: old pointers into memory that was freed survive in the runtime's own structures, and so do the C library's
-// old notes of where a free chunk began; a block planted at such an address would be called possible, rightly. So the free
-// chunks are used up first, by blocks that stay, and what follows a planted block is never free.
+// Who calls it: Plan, before every block.
+// The one idea: old pointers into memory that was freed survive in the runtime's own structures (the JIT keeps its slabs
+// for seconds, with the addresses of slabs it gave back), and so do the C library's old notes of where a free chunk began; a
+// block planted at such an address would be called possible, rightly. So the heap is pushed past all it ever handed out,
+// and what a slab leaves behind meanwhile is used up by blocks that stay; what follows a planted block is never free.
 namespace LeakCases.Planting;
 
 /// <summary>Fresh ground for planted blocks.</summary>
@@ -12,6 +13,19 @@ internal static unsafe class CHeapGround
     private const int FillerCount = 256;
     private const int FillerByteCount = 2000;
 
+    // More than the runtime takes of one heap while it starts. Below the size from which the C library maps blocks one by one.
+    private const int StrideCount = 64;
+    private const int StrideByteCount = 64 * 1024;
+
+    // A million small nodes need no care: of so many, some may be called possible.
+    private const int SmallestFenced = 256;
+
+    // A block below the highest one lies in memory that came back: it stays, and the next one is tried.
+    private const int MaximumFillers = 10_000;
+
+    // Each of a thread's heaps starts at a multiple of this: one that is new may lie below the one before.
+    private const int HeapShift = 26;
+
     // Larger than what the C library keeps in its quick lists: it comes from where the block before it came from.
     private const int FenceByteCount = 1100;
 
@@ -19,17 +33,35 @@ internal static unsafe class CHeapGround
         (delegate* unmanaged<nuint, nuint, nint>)Libc.Symbol("calloc");
 
     [ThreadStatic]
-    private static bool t_isPrepared;
+    private static nint t_highest;
 
-    /// <summary>Uses up what is free in the calling thread's part of the C heap, once a thread.</summary>
-    public static void Prepare()
+    /// <summary>
+    /// Makes the calling thread's next block of <paramref name="byteCount"/> bytes lie where none ever lay, when it is large
+    /// enough to be fenced and not so large that it gets a mapping of its own.
+    /// </summary>
+    public static void Prepare(int byteCount)
     {
-        if (t_isPrepared)
+        if (t_highest == 0)
         {
-            return;
+            PushOn();
         }
 
-        t_isPrepared = true;
+        // Where a block lies, one of its size would have lain: this uses up what came back.
+        bool isPlaced = byteCount is >= SmallestFenced and < StrideByteCount;
+        for (int i = 0; isPlaced && i < MaximumFillers; i++)
+        {
+            nint filler = s_calloc(1, (nuint)byteCount);
+            bool isFresh = filler > t_highest || filler >> HeapShift != t_highest >> HeapShift;
+            t_highest = isFresh ? filler : t_highest;
+            if (isFresh)
+            {
+                return;
+            }
+        }
+    }
+
+    private static void PushOn()
+    {
         for (int size = FillerByteCount; size > 16; size /= 2)
         {
             for (int i = 0; i < FillerCount; i++)
@@ -37,8 +69,19 @@ internal static unsafe class CHeapGround
                 _ = s_calloc(1, (nuint)size);
             }
         }
+
+        for (int i = 0; i < StrideCount; i++)
+        {
+            t_highest = Math.Max(t_highest, s_calloc(1, StrideByteCount));
+        }
     }
 
-    /// <summary>Puts a block that stays behind the one just planted.</summary>
-    public static void Fence() => _ = s_calloc(1, FenceByteCount);
+    /// <summary>Puts a block that stays behind the one just planted, if it had <paramref name="byteCount"/> bytes to fence.</summary>
+    public static void Fence(int byteCount)
+    {
+        if (byteCount >= SmallestFenced)
+        {
+            _ = s_calloc(1, FenceByteCount);
+        }
+    }
 }

@@ -10,7 +10,7 @@ internal sealed class LeakCaseTests
     private const string Program = "NativeLeak.LeakCases";
 
     /// <summary>Runs of a case, as long as all that is wrong with it may be chance.</summary>
-    private const int Attempts = 5;
+    private const int Attempts = 2;
 
     private static IEnumerable<string> Names => CaseTable.All.Select(leakCase => leakCase.Name);
 
