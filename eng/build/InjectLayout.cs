@@ -32,19 +32,21 @@ internal static class InjectLayout
         string staging = Path.Combine(Repository.Artifacts, "obj", "inject");
         DeleteFolder(staging);
 
-        // Publishing is what resolves the package's managed and native files; nothing is compiled again.
-        int exitCode = await Tool.DotnetAsync(
-            "msbuild", Repository.PathOf("src", "Scanner", ScannerProject + ".csproj"), "-t:Publish",
-            "-p:Configuration=Release", "-p:NoBuild=true", $"-p:PublishDir={staging}/", "-v:q", "-nologo").ConfigureAwait(false);
-        if (exitCode != 0)
+        // Publishing resolves the package's managed and native files, and compiles ours ahead (ReadyToRun).
+        foreach (string project in (string[])[Path.Combine("Scanner", ScannerProject), Path.Combine("StartupHook", HookProject)])
         {
-            return exitCode;
+            int exitCode = await Tool.DotnetAsync(
+                "publish", Repository.PathOf("src", project + ".csproj"), "-c", "Release", "-r", "linux-x64",
+                "--self-contained", "false", "-o", staging, "-v:q", "--nologo").ConfigureAwait(false);
+            if (exitCode != 0)
+            {
+                return exitCode;
+            }
         }
 
         string[] sources =
         [
             staging, Path.Combine(staging, Runtime, "native"), Path.Combine(staging, Runtime, "lib", "netstandard2.0"),
-            Repository.OutputOf(HookProject),
         ];
         string fresh = Repository.Inject + ".new";
         DeleteFolder(fresh);

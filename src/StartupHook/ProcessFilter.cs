@@ -75,7 +75,7 @@ internal static class ProcessFilter
         foreach (string pattern in (patterns ?? "").Split(s_separators, StringSplitOptions.RemoveEmptyEntries))
         {
             // A pattern of wildcards only means everything that is not a tool.
-            bool names = !onlyNamed || pattern.AsSpan().ContainsAnyExcept('*', '?');
+            bool names = !onlyNamed || pattern.AsSpan().Trim("*?").Length > 0;
             if (names && (IsMatch(pattern, application) || IsMatch(pattern, process)))
             {
                 return true;
@@ -85,6 +85,22 @@ internal static class ProcessFilter
         return false;
     }
 
+    // The library matches wildcards, with code that is compiled at first use: most names differ before the first one.
     private static bool IsMatch(string pattern, string? name)
-        => name is not null && FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: true);
+    {
+        int literal = 0;
+        while (literal < pattern.Length && !IsWildcard(pattern[literal]))
+        {
+            literal++;
+        }
+
+        return name is not null
+            && string.Compare(pattern, 0, name, 0, literal, StringComparison.OrdinalIgnoreCase) == 0
+            && (literal == pattern.Length
+                ? literal == name.Length
+                : FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: true));
+    }
+
+    // As FileSystemName has them; a backslash there takes the meaning from what follows.
+    private static bool IsWildcard(char c) => c is '*' or '?' or '\\';
 }

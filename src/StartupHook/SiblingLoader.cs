@@ -38,7 +38,14 @@ internal sealed class SiblingLoader(string folder)
     {
         if (FindCarried() != Carried.SameBuild)
         {
-            return new InjectedContext(folder).LoadFromAssemblyName(new AssemblyName(simpleName));
+            // By file, and each before those that need it: a reference to what is loaded asks nobody.
+            InjectedContext context = new(folder);
+            foreach (string name in s_own)
+            {
+                context.LoadFromAssemblyPath(Path.Join(folder, name + ".dll"));
+            }
+
+            return context.LoadFromAssemblyPath(Path.Join(folder, simpleName + ".dll"));
         }
 
         // Both events fire only after the application's own ways of finding something have failed.

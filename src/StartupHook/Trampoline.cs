@@ -42,12 +42,19 @@ internal static class Trampoline
     }
 
     private static bool IsWatched() => ProcessFilter.IsWatched(
-        Assembly.GetEntryAssembly()?.GetName().Name,
+        SimpleName(Assembly.GetEntryAssembly()?.FullName),
         Path.GetFileName(Environment.ProcessPath),
         AppContext.BaseDirectory,
         Path.GetDirectoryName(typeof(object).Assembly.Location) ?? "",
         HookSettings.Processes,
         HookSettings.ExcludedProcesses);
+
+    // AssemblyName would do it, for a millisecond.
+    private static string? SimpleName(string? fullName)
+    {
+        int comma = fullName?.IndexOf(',') ?? -1;
+        return comma < 0 ? fullName : fullName![..comma];
+    }
 
     private static void Start()
     {

@@ -86,9 +86,11 @@ internal static unsafe partial class MachineCode
 
     private const int ProtRead = 1, ProtWrite = 2, ProtExec = 4, MapPrivate = 2, MapAnonymous = 0x20;
 
-    [DllImport("libc", SetLastError = true)]
+    [DllImport("libc.so.6")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern void* mmap(void* address, nuint length, int protection, int flags, int fd, nint offset);
 
-    [DllImport("libc", SetLastError = true)]
+    [DllImport("libc.so.6")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int mprotect(void* address, nuint length, int protection);
 }

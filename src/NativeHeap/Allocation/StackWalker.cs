@@ -3,8 +3,8 @@
 // Who calls it: SiteDepot for every recorded allocation.
 // The one idea: managed code keeps RBP chains on Linux x64, and every step is checked against the thread's own stack,
 // so a chain broken by native code ends the walk instead of faulting.
-using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using NativeLeak.Interop.Linux;
 
 namespace NativeLeak.NativeHeap.Allocation;
@@ -127,21 +127,12 @@ internal static unsafe class StackWalker
         return ThreadState.StackEnd;
     }
 
-    // "7ffc...-7ffd... rw-p ... [stack]"; the end does not move, the start does.
+    // Where the stack pointer stood when the process began: above it are arguments, no frames. The loader exports it.
     private static nuint ReadMainStackEnd()
     {
-        foreach (string line in File.ReadLines("/proc/self/maps"))
-        {
-            if (line.EndsWith("[stack]", StringComparison.Ordinal))
-            {
-                int dash = line.IndexOf('-', StringComparison.Ordinal);
-                int blank = line.IndexOf(' ', StringComparison.Ordinal);
-                ReadOnlySpan<char> end = line.AsSpan(dash + 1, blank - dash - 1);
-                return nuint.Parse(end, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            }
-        }
-
+        nint libc = NativeLibrary.Load("libc.so.6");
+        // Safety: the symbol is a pointer-sized variable of the loader, which is never unloaded and set once.
         // Unknown: stacks of the main thread will have one frame. 1 keeps Initialize from asking again.
-        return 1;
+        return NativeLibrary.TryGetExport(libc, "__libc_stack_end", out nint end) ? *(nuint*)end : 1;
     }
 }

@@ -94,7 +94,7 @@ internal static unsafe class HookInstallation
         }
 
         // Frees first: see RuntimeHook.
-        Dictionary<nuint, string> slots = WrapperScan.HeapSlots(image);
+        List<ElfSlot> slots = WrapperScan.HeapSlots(image);
         List<CodePatch> patches = [];
         if (!TryPlan(functions.Free, "free", entries.Free, out reason)
             || !TryPlan(functions.AlignedFree, "free", entries.Free, out reason)
@@ -172,7 +172,7 @@ internal static unsafe class HookInstallation
         List<(GlobalOffsetTablePatcher Patcher, nuint Stub)> plans = [];
         foreach ((string name, nuint stub) in entries.BySymbol)
         {
-            List<nuint> slots = image.FindSlots(name);
+            List<ElfSlot> slots = image.FindSlots(name);
             if (slots.Count == 0)
             {
                 stubs.Discard();
@@ -180,9 +180,9 @@ internal static unsafe class HookInstallation
                 return false;
             }
 
-            foreach (nuint slot in slots)
+            foreach (ElfSlot slot in slots)
             {
-                if (GlobalOffsetTablePatcher.TryPlan(image, slot) is { } patcher)
+                if (GlobalOffsetTablePatcher.TryPlan(image, slot.Address) is { } patcher)
                 {
                     plans.Add((patcher, stub));
                 }

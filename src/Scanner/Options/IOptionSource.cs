@@ -1,5 +1,4 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-using System.Collections;
 
 namespace NativeLeak.Options;
 
@@ -26,11 +25,20 @@ internal sealed class ProcessOptionSource : IOptionSource
     public string? GetVariable(string name) => Environment.GetEnvironmentVariable(name);
 
     /// <inheritdoc/>
-    public IEnumerable<string> GetVariableNames(string prefix) => Environment.GetEnvironmentVariables()
-        .Cast<DictionaryEntry>()
-        .Select(static entry => (string)entry.Key)
-        .Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
-        .Order(StringComparer.Ordinal);
+    public IEnumerable<string> GetVariableNames(string prefix)
+    {
+        List<string> names = [];
+        foreach (object key in Environment.GetEnvironmentVariables().Keys)
+        {
+            if (key is string name && name.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                names.Add(name);
+            }
+        }
+
+        names.Sort(StringComparer.Ordinal);
+        return names;
+    }
 
     /// <inheritdoc/>
     public string? GetProperty(string name) => AppContext.GetData(name)?.ToString();

@@ -5,7 +5,7 @@
 namespace NativeLeak.Options;
 
 /// <summary>One key=value of NATIVELEAK_OPTIONS. <see cref="Value"/> is null when there was no '='.</summary>
-internal readonly record struct OptionAssignment(string Name, string? Value);
+internal sealed record OptionAssignment(string Name, string? Value);
 
 /// <summary>The grammar of NATIVELEAK_OPTIONS.</summary>
 internal static class OptionLine

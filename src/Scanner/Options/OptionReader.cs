@@ -2,7 +2,6 @@
 // What it is: puts the layers together: defaults < runtimeconfig < NATIVELEAK_OPTIONS < NATIVELEAK_KEY (< code, later).
 // Who calls it: Startup, and the constructor of LeakDetectorOptions.
 // The one idea: a text that cannot be used changes nothing but the list of warnings.
-using System.Globalization;
 
 namespace NativeLeak.Options;
 
@@ -132,6 +131,14 @@ internal static class OptionReader
 
     private static string Shown(string text) => text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "…");
 
-    private static string PascalName(string name) => string.Concat(name.Split('_')
-        .Select(static part => char.ToUpper(part[0], CultureInfo.InvariantCulture) + part[1..]));
+    private static string PascalName(string name)
+    {
+        string result = string.Empty;
+        foreach (string part in name.Split('_'))
+        {
+            result += char.ToUpperInvariant(part[0]) + part[1..];
+        }
+
+        return result;
+    }
 }

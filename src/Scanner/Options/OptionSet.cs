@@ -4,7 +4,7 @@ namespace NativeLeak.Options;
 /// <summary>The values of all options with their origins, and what was wrong with the texts they came from.</summary>
 internal sealed class OptionSet
 {
-    private readonly object[] _values = [.. OptionTable.All.Select(static row => row.Default)];
+    private readonly object[] _values = OptionTable.Defaults();
     private readonly OptionOrigin[] _origins = new OptionOrigin[OptionTable.All.Count];
     private readonly List<string> _warnings = [];
 

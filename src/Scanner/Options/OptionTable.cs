@@ -61,7 +61,20 @@ internal static class OptionTable
     ];
 
     /// <summary>The names of all keys.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. All.Select(static row => row.Name)];
+    public static IReadOnlyList<string> Names => [.. All.Select(static row => row.Name)];
+
+    /// <summary>The default of every key, indexed by <see cref="OptionKey"/>.</summary>
+    // Loops instead of queries in all that runs before Main: a query is compiled at its first use.
+    public static object[] Defaults()
+    {
+        object[] values = new object[All.Count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = All[i].Default;
+        }
+
+        return values;
+    }
 
     /// <summary>The row of a key.</summary>
     public static OptionDefinition Get(OptionKey key) => All[(int)key];

@@ -195,7 +195,13 @@ internal static unsafe class ManagedHeapLayouts
             {
                 nint length = MapsReader.Read(path, (byte*)text, TextByteCount);
                 int count = length <= 0 ? 0 : MapsReader.Parse((byte*)text, length, (Mapping*)table, Capacity);
-                return count <= 0 ? [] : new ReadOnlySpan<Mapping>((Mapping*)table, count).ToArray();
+                Mapping[] mappings = new Mapping[Math.Max(count, 0)];
+                for (int i = 0; i < mappings.Length; i++)
+                {
+                    mappings[i] = ((Mapping*)table)[i];
+                }
+
+                return mappings;
             }
         }
         finally

@@ -5,11 +5,12 @@ namespace NativeLeak.Scheduling;
 /// per site instead of per block). Not thread-safe: the scanner thread's own.</summary>
 internal sealed class LeakHistory
 {
-    private readonly Dictionary<(string Fingerprint, LeakKind Kind), long> _blocks = [];
+    private Dictionary<(string Fingerprint, LeakKind Kind), long>? _blocks;
 
     /// <summary>The groups with more blocks than at any earlier call, and remembers them.</summary>
     public IReadOnlyList<LeakGroup> TakeNew(IReadOnlyList<LeakGroup> groups)
     {
+        _blocks ??= [];
         // Two sites may share a fingerprint (two identical lambdas): their blocks count together.
         Dictionary<(string Fingerprint, LeakKind Kind), long> now = [];
         foreach (LeakGroup group in groups)

@@ -89,9 +89,10 @@ internal static class ManagedHolders
             s_holder = held ? holder : null;
         });
 
+    // A finalizer may ask to be run once more: that of ConditionalWeakTable frees its handles only then.
     private static void Collect()
     {
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 4; i++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

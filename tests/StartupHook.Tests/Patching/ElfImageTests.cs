@@ -59,9 +59,9 @@ internal sealed unsafe class ElfImageTests
             foreach (string name in (string[])["malloc", "calloc", "realloc", "free", "aligned_alloc"])
             {
                 nint function = NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), name);
-                List<nuint> slots = image.FindSlots(name);
+                List<ElfSlot> slots = image.FindSlots(name);
                 Assert.That(slots, Is.Not.Empty, name);
-                Assert.That(slots.Select(slot => *(nint*)slot), Is.All.EqualTo(function), name);
+                Assert.That(slots.Select(slot => *(nint*)slot.Address), Is.All.EqualTo(function), name);
             }
 
             Assert.That(image.FindSlots("no_such_function"), Is.Empty);
@@ -162,11 +162,11 @@ internal sealed unsafe class ElfImageTests
             Damage(copy, segments, random);
             ElfImage image = copy.Parse()!;
             bool found = image.TryFindExport("SystemNative_Malloc", out ElfExport export);
-            List<nuint> slots = image.FindSlots("malloc");
+            List<ElfSlot> slots = image.FindSlots("malloc");
             WrapperScan.TryFind(image, out _, out _);
             lost += found && slots.Count > 0 ? 0 : 1;
             Assert.That(!found || image.IsExecutable(export.Address, 1), "what is found lies in code");
-            Assert.That(slots, Is.All.Matches<nuint>(slot => image.IsReadable(slot, 8)));
+            Assert.That(slots, Is.All.Matches<ElfSlot>(slot => image.IsReadable(slot!.Address, 8)));
         }
 
         Assert.That(lost, Is.GreaterThan(0), "the control: some damage must have mattered");

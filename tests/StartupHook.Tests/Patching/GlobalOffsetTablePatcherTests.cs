@@ -18,7 +18,7 @@ internal sealed unsafe class GlobalOffsetTablePatcherTests
     {
         using ImageCopy copy = new();
         ElfImage image = copy.Parse()!;
-        nuint slot = image.FindSlots("malloc").Single();
+        nuint slot = image.FindSlots("malloc").Single().Address;
         nuint original = *(nuint*)slot;
         GlobalOffsetTablePatcher patcher = GlobalOffsetTablePatcher.TryPlan(image, slot)!;
         using (Assert.EnterMultipleScope())
@@ -39,7 +39,7 @@ internal sealed unsafe class GlobalOffsetTablePatcherTests
     {
         using ImageCopy copy = new();
         ElfImage image = copy.Parse()!;
-        nuint slot = image.FindSlots("free").Single();
+        nuint slot = image.FindSlots("free").Single().Address;
         GlobalOffsetTablePatcher patcher = GlobalOffsetTablePatcher.TryPlan(image, slot)!;
         *(nuint*)slot = 0x5678;
         using (Assert.EnterMultipleScope())
@@ -55,7 +55,7 @@ internal sealed unsafe class GlobalOffsetTablePatcherTests
     {
         using ImageCopy copy = new();
         ElfImage image = copy.Parse()!;
-        nuint slot = image.FindSlots("free").Single();
+        nuint slot = image.FindSlots("free").Single().Address;
         using (Assert.EnterMultipleScope())
         {
             Assert.That(GlobalOffsetTablePatcher.TryPlan(image, slot + 1), Is.Null, "not aligned");
@@ -67,7 +67,7 @@ internal sealed unsafe class GlobalOffsetTablePatcherTests
     public void Protections_are_those_the_loader_left()
     {
         ElfImage image = LoadedModules.Find("libSystem.Native.so")!;
-        nuint slot = image.FindSlots("malloc").Single();
+        nuint slot = image.FindSlots("malloc").Single().Address;
         Assert.That(image.TryFindExport("SystemNative_Malloc", out ElfExport export));
         using (Assert.EnterMultipleScope())
         {

@@ -10,7 +10,13 @@ namespace NativeLeak.Interop.Linux.Patching;
 /// <summary>A PT_LOAD segment as mapped.</summary>
 /// <param name="Range">Addresses it covers, including zero-filled memory.</param>
 /// <param name="Flags">PF_R, PF_W, PF_X.</param>
-internal readonly record struct ElfSegment(MemoryRange Range, uint Flags);
+// A class, like ElfSlot: lists of our own structures would be compiled when a program starts, lists of references are not.
+internal sealed record ElfSegment(MemoryRange Range, uint Flags);
+
+/// <summary>A slot of the global offset table.</summary>
+/// <param name="Address">Where it is.</param>
+/// <param name="Symbol">Name of the symbol it is bound to.</param>
+internal sealed record ElfSlot(nuint Address, string Symbol);
 
 /// <summary>A function a module exports.</summary>
 /// <param name="Address">Where it starts.</param>
@@ -99,13 +105,13 @@ internal sealed unsafe class ElfImage
     }
 
     /// <summary>The global-offset-table slots (JUMP_SLOT, GLOB_DAT) bound to the symbol, inside writable segments only.</summary>
-    public List<nuint> FindSlots(string name)
+    public List<ElfSlot> FindSlots(string name)
     {
         Span<byte> wanted = stackalloc byte[Encoding.UTF8.GetMaxByteCount(name.Length)];
         wanted = wanted[..Encoding.UTF8.GetBytes(name, wanted)];
-        List<nuint> slots = [];
-        CollectSlots(_pltRelocations, _pltRelocationByteCount, wanted, slots);
-        CollectSlots(_relocations, _relocationByteCount, wanted, slots);
+        List<ElfSlot> slots = [];
+        CollectSlots(_pltRelocations, _pltRelocationByteCount, name, wanted, slots);
+        CollectSlots(_relocations, _relocationByteCount, name, wanted, slots);
         return slots;
     }
 
@@ -258,7 +264,8 @@ internal sealed unsafe class ElfImage
         return found[^1] == 0 && found[..^1].SequenceEqual(wanted);
     }
 
-    private void CollectSlots(nuint table, ulong byteCount, ReadOnlySpan<byte> wanted, List<nuint> slots)
+    private void CollectSlots(
+        nuint table, ulong byteCount, string name, ReadOnlySpan<byte> wanted, List<ElfSlot> slots)
     {
         if (table == 0)
         {
@@ -271,9 +278,9 @@ internal sealed unsafe class ElfImage
             nuint slot = LoadBias + (nuint)entry.Offset;
             if (entry.Type is ElfFormat.R_X86_64_JUMP_SLOT or ElfFormat.R_X86_64_GLOB_DAT && entry.Symbol != 0
                 && TryReadSymbol(entry.Symbol, out Elf64Symbol symbol) && NameEquals(symbol.Name, wanted)
-                && slot % 8 == 0 && HasFlags(slot, 8, ElfFormat.PF_R | ElfFormat.PF_W) && !slots.Contains(slot))
+                && slot % 8 == 0 && HasFlags(slot, 8, ElfFormat.PF_R | ElfFormat.PF_W) && !slots.Exists(known => known.Address == slot))
             {
-                slots.Add(slot);
+                slots.Add(new ElfSlot(slot, name));
             }
         }
     }

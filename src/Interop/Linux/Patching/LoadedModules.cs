@@ -59,7 +59,8 @@ internal static unsafe partial class LoadedModules
         }
     }
 
-    [LibraryImport("libc")]
+    [LibraryImport("libc.so.6")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int dl_iterate_phdr(nint callback, void* data);
 }
 

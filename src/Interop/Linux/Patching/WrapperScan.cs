@@ -25,6 +25,8 @@ internal record struct SystemNativeFunctions(
 [SupportedOSPlatform("linux")]
 internal static unsafe class WrapperScan
 {
+    private static readonly string[] s_heapFunctions = ["malloc", "calloc", "realloc", "free", "aligned_alloc"];
+
     private const nuint WrapperByteCount = 10;
     private const nuint ClusterByteCount = 0x200;
     private const nuint FramedFunctionByteCount = 14;
@@ -32,8 +34,8 @@ internal static unsafe class WrapperScan
     /// <summary>The imported function that the wrapper at <paramref name="address"/> jumps to, or null.</summary>
     /// <param name="image">The module; the wrapper, its PLT entry and its slot must lie in it.</param>
     /// <param name="address">Candidate.</param>
-    /// <param name="slots">Slot address → imported name.</param>
-    public static string? ImportOf(ElfImage image, nuint address, IReadOnlyDictionary<nuint, string> slots)
+    /// <param name="slots">The slots of the imports looked for.</param>
+    public static string? ImportOf(ElfImage image, nuint address, List<ElfSlot> slots)
     {
         if (!image.IsExecutable(address, CodePatch.ByteCount))
         {
@@ -56,19 +58,16 @@ internal static unsafe class WrapperScan
         }
 
         nuint slot = entry + (nuint)at + 6 + (nuint)MemoryMarshal.Read<int>(plt[(at + 2)..]);
-        return slots.GetValueOrDefault(slot);
+        return slots.Find(known => known.Address == slot)?.Symbol;
     }
 
-    /// <summary>Slot address → name for the C heap's functions.</summary>
-    public static Dictionary<nuint, string> HeapSlots(ElfImage image)
+    /// <summary>The slots of the C heap's functions.</summary>
+    public static List<ElfSlot> HeapSlots(ElfImage image)
     {
-        Dictionary<nuint, string> slots = [];
-        foreach (string name in (ReadOnlySpan<string>)["malloc", "calloc", "realloc", "free", "aligned_alloc"])
+        List<ElfSlot> slots = [];
+        foreach (string name in s_heapFunctions)
         {
-            foreach (nuint slot in image.FindSlots(name))
-            {
-                slots[slot] = name;
-            }
+            slots.AddRange(image.FindSlots(name));
         }
 
         return slots;
@@ -78,7 +77,7 @@ internal static unsafe class WrapperScan
     public static bool TryFind(ElfImage image, out SystemNativeFunctions functions, out string reason)
     {
         functions = default;
-        Dictionary<nuint, string> slots = HeapSlots(image);
+        List<ElfSlot> slots = HeapSlots(image);
         List<(nuint Address, string Name)> hits = slots.Count == 0 ? [] : Collect(image, slots);
         List<(nuint Address, string Name)> mallocs = hits.FindAll(hit => hit.Name == "malloc");
         if (mallocs.Count != 1)
@@ -127,7 +126,7 @@ internal static unsafe class WrapperScan
         return found.Count == 1 ? found[0].Address : 0;
     }
 
-    private static List<(nuint Address, string Name)> Collect(ElfImage image, Dictionary<nuint, string> slots)
+    private static List<(nuint Address, string Name)> Collect(ElfImage image, List<ElfSlot> slots)
     {
         const ulong Pattern = 0x0000_E95D_E589_4855; // 55 48 89 E5 5D E9, little-endian
         const ulong PatternMask = 0x0000_FFFF_FFFF_FFFF;
