@@ -2,13 +2,14 @@
 // What it is: who bears which thread number.
 // Who calls it: ThreadNumbers, once per thread, inside a hook; reports.
 // The one idea: numbers are not used twice while fresh ones are left, so that a report names the right thread; after
-// 65,535 threads a number is taken over from a thread the kernel no longer knows.
-// Safety: entries lie in one reservation indexed by a 16-bit number, so no index can leave it.
+// 16,383 threads a number is taken over from a thread the kernel no longer knows.
+// Safety: entries lie in one reservation indexed by a small number, so no index can leave it.
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
+using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.NativeHeap.Allocation;
 
@@ -17,8 +18,8 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// </summary>
 internal sealed unsafe class ThreadNumberTable
 {
-    /// <summary>Numbers 1 … 65,535 fit a record.</summary>
-    public const int MaximumCount = ushort.MaxValue;
+    /// <summary>Numbers 1 … 16,383 fit a record.</summary>
+    public const int MaximumCount = RecordStateWord.MaximumThreadNumber;
 
     // Candidates looked at when a number must be taken over; each costs one system call.
     private const int ProbeLimit = 64;

@@ -5,7 +5,7 @@ using NativeLeak.Interop;
 namespace NativeLeak.NativeHeap.Allocation;
 
 /// <summary>
-/// A small number for every thread that allocates, so that a record can name it in 16 bits. Thread-safe.
+/// A small number for every thread that allocates, so that a record can name it in 14 bits, and so that it has a stripe of its own in the record table. Thread-safe.
 /// </summary>
 internal static class ThreadNumbers
 {

@@ -1,44 +1,49 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: the walk backwards from any byte to the starts of blocks before it.
-// Who calls it: RecordStore.TryFindInterior.
+// What it is: the walks over starts of blocks: backwards from any byte, forwards to the next start.
+// Who calls it: RecordStore: interior lookup, overlap, cursor, FreePart.
 // The one idea: no start lies further back than the largest block ever entered; whole leaves that do not exist and
 // whole regions that never held a start are skipped, so a huge block costs one byte per 4,096 slots, not its length.
-// Safety: directory and leaves are never given back; a leaf is used only after its pointer was read from the
+// Safety: directory, leaves and forks are never given back; a leaf is used only after its pointer was read from the
 // directory.
 
 namespace NativeLeak.NativeHeap.Records;
 
 internal sealed unsafe partial class AddressIndex
 {
+    private static nuint MaximumAddress => ((nuint)1 << AddressBits) - 1;
+
     /// <summary>
     /// Finds the nearest entry at or before <paramref name="address"/>, which becomes the start of its granule.
-    /// Cost: at most LargestBlock / 32 MiB directory words, 512 region bytes per leaf, 4,096 slots per region with
+    /// Cost: at most LargestBlock / 128 MiB directory words, 512 region bytes per leaf, 4,096 slots per region with
     /// starts.
     /// </summary>
     /// <param name="address">In: where to start. Out: the granule that holds the entry.</param>
-    /// <param name="floor">No address below is looked at.</param>
+    /// <param name="floor">No window below is looked at.</param>
     /// <param name="index">The record's index.</param>
     public bool TryPrevious(ref nuint address, nuint floor, out uint index)
     {
-        nuint granule = Math.Min(address, ((nuint)1 << AddressBits) - 1) >> _shift;
-        nuint lowest = floor >> _shift;
-        while (granule >= lowest)
+        nuint from = Math.Min(address, MaximumAddress);
+        nuint window = from >> _windowShift;
+        nuint lowest = floor >> _windowShift;
+        uint granule = GranuleOf(from);
+        while (window >= lowest)
         {
             // Order: acquires the committed leaf; pairs with the compare-exchange in CreateLeaf.
-            uint* leaf = (uint*)Volatile.Read(ref _directory[granule >> SlotBits]);
-            nuint first = leaf == null ? granule & ~SlotMask : granule & ~(((nuint)1 << RegionBits) - 1);
-            if (leaf != null && IsTouched(leaf, granule))
+            uint* leaf = (uint*)Volatile.Read(ref _directory[window >> SlotBits]);
+            nuint first = leaf == null ? window & ~SlotMask : window & ~RegionMask;
+            if (leaf != null && IsTouched(leaf, window))
             {
-                for (nuint at = granule; ; at--)
+                for (nuint at = window; ; at--)
                 {
-                    // Order: acquires the record that the exchange published; pairs with RecordStore.Insert.
-                    index = Volatile.Read(ref leaf[at & SlotMask]);
-                    if (index != 0 && at >= lowest)
+                    // Order: acquires the record that the compare-exchange published; pairs with RecordStore.Place.
+                    uint word = Volatile.Read(ref leaf[at & SlotMask]);
+                    if (word != 0 && TryLast(word, ref granule, out index))
                     {
-                        address = at << _shift;
+                        address = (at << _windowShift) + ((nuint)granule << _shift);
                         return true;
                     }
 
+                    granule = GranuleMask;
                     if (at <= first || at <= lowest)
                     {
                         break;
@@ -51,7 +56,49 @@ internal sealed unsafe partial class AddressIndex
                 break;
             }
 
-            granule = first - 1;
+            granule = GranuleMask;
+            window = first - 1;
+        }
+
+        index = 0;
+        return false;
+    }
+
+    /// <summary>Finds the nearest entry at or after <paramref name="address"/>, which becomes its granule.</summary>
+    /// <param name="address">In: where to start. Out: the granule that holds the entry.</param>
+    /// <param name="end">No address at or above is found.</param>
+    /// <param name="index">The record's index.</param>
+    public bool TryNext(ref nuint address, nuint end, out uint index)
+    {
+        nuint last = Math.Min(end, MaximumAddress + 1);
+        nuint from = address >= last ? last : (address + GranuleByteCount - 1) & ~(GranuleByteCount - 1);
+        nuint window = from >> _windowShift;
+        uint granule = GranuleOf(from);
+        while (window << _windowShift < last)
+        {
+            nuint entry = window >> SlotBits;
+            // Order: acquires the committed leaf; pairs with the compare-exchange in CreateLeaf.
+            uint* leaf = (uint*)Volatile.Read(ref _directory[entry]);
+            nuint leafEnd = Math.Min((entry + 1) << SlotBits, ((last - 1) >> _windowShift) + 1);
+            while (leaf != null && TryNextWord(leaf, ref window, leafEnd, ref granule, out uint word))
+            {
+                if (TryFirst(word, ref granule, out index))
+                {
+                    address = (window << _windowShift) + ((nuint)granule << _shift);
+                    return address < last;
+                }
+
+                window++;
+                granule = 0;
+            }
+
+            if (!TryNextLeaf(ref entry))
+            {
+                break;
+            }
+
+            window = entry << SlotBits;
+            granule = 0;
         }
 
         index = 0;
@@ -65,6 +112,112 @@ internal sealed unsafe partial class AddressIndex
         return address > reach ? address - reach : 0;
     }
 
-    private bool IsTouched(uint* leaf, nuint granule)
-        => _regions[(nuint)((byte*)(leaf + (granule & SlotMask)) - _leaves) >> (RegionBits + 2)] != 0;
+    // The first slot from window on that is not 0, below end; window and granule move with it.
+    private bool TryNextWord(uint* leaf, ref nuint window, nuint end, ref uint granule, out uint word)
+    {
+        while (window < end)
+        {
+            nuint regionEnd = Math.Min((window | RegionMask) + 1, end);
+            if (IsTouched(leaf, window))
+            {
+                ReadOnlySpan<uint> slots = new(leaf + (window & SlotMask), (int)(regionEnd - window));
+                int found = slots.IndexOfAnyExcept(0u);
+                if (found >= 0)
+                {
+                    granule = found == 0 ? granule : 0;
+                    window += (uint)found;
+                    // Order: acquires the record; pairs with RecordStore.Place. It may be gone again: then the word is 0.
+                    word = Volatile.Read(ref leaf[window & SlotMask]);
+                    return true;
+                }
+            }
+
+            window = regionEnd;
+            granule = 0;
+        }
+
+        word = 0;
+        return false;
+    }
+
+    // The entry in the highest granule that is not above the given one.
+    private bool TryLast(uint word, ref uint granule, out uint index)
+    {
+        if ((word & ForkBit) == 0)
+        {
+            uint own = word >> GranuleShift;
+            index = word & IndexMask;
+            bool isNear = own <= granule;
+            granule = isNear ? own : granule;
+            return isNear;
+        }
+
+        uint* fork = Fork(word);
+        for (int at = (int)granule; at >= 0; at--)
+        {
+            // Order: acquires the record; pairs with RecordStore.Place.
+            index = Volatile.Read(ref fork[at]);
+            if (index != 0)
+            {
+                granule = (uint)at;
+                return true;
+            }
+        }
+
+        index = 0;
+        return false;
+    }
+
+    // The entry in the lowest granule that is not below the given one. The word may be 0.
+    private bool TryFirst(uint word, ref uint granule, out uint index)
+    {
+        if ((word & ForkBit) == 0)
+        {
+            uint own = word >> GranuleShift;
+            index = word & IndexMask;
+            bool isNear = own >= granule && index != 0;
+            granule = isNear ? own : granule;
+            return isNear;
+        }
+
+        uint* fork = Fork(word);
+        for (uint at = granule; at <= GranuleMask; at++)
+        {
+            // Order: acquires the record; pairs with RecordStore.Place.
+            index = Volatile.Read(ref fork[at]);
+            if (index != 0)
+            {
+                granule = at;
+                return true;
+            }
+        }
+
+        index = 0;
+        return false;
+    }
+
+    // The leaf with the lowest entry above the given one. Few leaves: a search of the list is enough.
+    private bool TryNextLeaf(ref nuint entry)
+    {
+        nuint best = nuint.MaxValue;
+        // Order: every leaf published before is in the list; pairs with the write in CreateLeaf.
+        long count = Math.Min(Volatile.Read(ref _header->NextLeaf), (long)_leafCapacity);
+        for (long i = 0; i < count; i++)
+        {
+            // Order: as above.
+            nuint candidate = Volatile.Read(ref _leafEntries[i]);
+            if (candidate > entry + 1 && candidate < best)
+            {
+                best = candidate;
+            }
+        }
+
+        entry = best - 1;
+        return best != nuint.MaxValue;
+    }
+
+    private uint* Fork(uint word) => (uint*)(_entries + (word & IndexMask));
+
+    private bool IsTouched(uint* leaf, nuint window)
+        => _regions[(nuint)((byte*)(leaf + (window & SlotMask)) - _leaves) >> (RegionBits + 2)] != 0;
 }

@@ -1,11 +1,13 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: from the exact address of a block to the index of its record, in three loads.
 // Who calls it: RecordStore on every allocation, free and lookup.
-// The one idea: a shadow of the address space with one 4-byte slot per granule. A slot changes only by exchange, so
-// whoever takes an index out of it is the only one who did: a double free has exactly one winner.
-// Safety: directory and leaves are never given back; slots are addressed by bits of the address, so no index leaves
-// its page.
+// The one idea: a shadow of the address space with one 4-byte slot per window of four granules. Most windows hold one
+// start at most, so the slot itself names the granule; where a second block starts, the slot becomes a fork for good. A
+// slot changes only by compare-exchange of its exact value: a double free has exactly one winner.
+// Safety: directory, leaves and forks are never given back; slots are addressed by bits of the address, so no index
+// leaves its page.
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using NativeLeak.Interop;
 
 namespace NativeLeak.NativeHeap.Records;
@@ -15,11 +17,17 @@ namespace NativeLeak.NativeHeap.Records;
 /// </summary>
 /// <remarks>
 /// <code>
-/// address (47 bits):  [ directory entry | slot in the leaf (21 bits) | inside the granule (shift bits) ]
-/// shift 4: one slot per 16 bytes, a leaf covers 32 MiB of addresses     (every block of glibc)
-/// shift 0: one slot per byte,     a leaf covers  2 MiB of addresses     (addresses not 16-aligned: other C heaps)
-/// leaf:    2,097,152 slots of 4 bytes = 8 MiB, touched only where blocks are
-/// regions: one byte per 4,096 slots, set once a block started there: a walk backwards skips the rest (AddressIndex.Interior)
+/// address (47 bits):  [ directory entry | window = slot in the leaf (21) | granule (2) | inside the granule (shift) ]
+/// shift 4: a window is 64 bytes, a leaf covers 128 MiB of addresses    (every block of glibc)
+/// shift 0: a window is  4 bytes, a leaf covers   8 MiB of addresses    (addresses not 16-aligned: other C heaps)
+///
+/// slot:      31  30 29  28                0
+///           ┌────┬──────┬──────────────────┐   0             nothing starts in this window
+///           │fork│granul│ index            │   fork = 0      the record of the block that starts in that granule
+///           └────┴──────┴──────────────────┘   fork = 1      the entry with four sub-slots, one per granule, each an
+///                                                            index or 0; granule bits 0
+/// leaf:      2,097,152 slots of 4 bytes = 8 MiB, touched only where blocks are
+/// regions:   one byte per 4,096 slots, set once a block started there: a walk skips the rest (AddressIndex.Interior)
 /// </code>
 /// </remarks>
 internal sealed unsafe partial class AddressIndex
@@ -29,23 +37,47 @@ internal sealed unsafe partial class AddressIndex
     /// </summary>
     public const int AddressBits = 47;
 
-    private const int SlotBits = 21;
+    /// <summary>Granules in a window, as a shift.</summary>
+    public const int WindowGranuleBits = 2;
+
+    /// <summary>Slots in a leaf, as a shift.</summary>
+    public const int SlotBits = 21;
+
+    /// <summary>Slots in a region, as a shift.</summary>
+    public const int RegionBits = 12;
+
+    /// <summary>The bit of a slot that makes it a fork.</summary>
+    public const uint ForkBit = 1u << 31;
+
+    /// <summary>The bits of a slot that name an entry.</summary>
+    public const uint IndexMask = (1u << GranuleShift) - 1;
+
+    /// <summary>Where a slot names the granule.</summary>
+    public const int GranuleShift = PackedRecord.IndexBits;
+
+    // Windows behind the first that an insert looks at on its way: blocks up to 1 KiB.
+    private const nuint QuickWindowCount = 17;
+
+    private const int GranuleMask = (1 << WindowGranuleBits) - 1;
     private const nuint SlotMask = (1u << SlotBits) - 1;
+    private const nuint RegionMask = (1u << RegionBits) - 1;
     private const nuint LeafByteCount = sizeof(uint) << SlotBits;
-    private const int RegionBits = 12;
     private const nuint RegionsPerLeaf = 1u << (SlotBits - RegionBits);
 
-    // 32,768 leaves: 1 TiB of addresses that hold blocks at shift 4. Address space only; halved while it is refused.
-    private const nuint MaximumLeafCount = 1 << 15;
+    // 16,384 leaves: 2 TiB of addresses that hold blocks at shift 4. Address space only; halved while it is refused.
+    private const nuint MaximumLeafCount = 1 << 14;
     private const nuint MinimumLeafCount = 4;
 
     private readonly IPageSource _pages;
     private readonly nuint* _directory;
     private readonly byte* _leaves;
     private readonly byte* _regions;
+    private readonly uint* _leafEntries;
     private readonly nuint _leafCapacity;
     private readonly int _shift;
+    private readonly int _windowShift;
     private readonly IndexHeader* _header;
+    private readonly PackedRecord* _entries;
 
     private struct IndexHeader
     {
@@ -55,16 +87,20 @@ internal sealed unsafe partial class AddressIndex
         public nuint LargestBlock;
     }
 
-    private AddressIndex(IPageSource pages, int shift, nuint directory, nuint leaves, nuint leafCapacity, nuint regions)
+    private AddressIndex(IPageSource pages, int shift, PackedRecord* entries, nuint directory, nuint leaves,
+        nuint leafCapacity, nuint tables)
     {
         _pages = pages;
         _shift = shift;
+        _windowShift = shift + WindowGranuleBits;
+        _entries = entries;
         _directory = (nuint*)directory;
         _leaves = (byte*)leaves;
         _leafCapacity = leafCapacity;
-        // The first page of the region bytes' allocation holds the header.
-        _header = (IndexHeader*)regions;
-        _regions = (byte*)regions + pages.PageByteCount;
+        // The first page of the tables holds the header; then one word per leaf, then the region bytes.
+        _header = (IndexHeader*)tables;
+        _leafEntries = (uint*)(tables + pages.PageByteCount);
+        _regions = (byte*)(_leafEntries + leafCapacity);
     }
 
     /// <summary>Bytes of slots that hold or held an entry, in whole regions.</summary>
@@ -76,12 +112,17 @@ internal sealed unsafe partial class AddressIndex
     // Order: pairs with RaiseLargestBlock, which comes before the block is published.
     private nuint LargestBlock => Volatile.Read(ref _header->LargestBlock);
 
+    private nuint DirectoryByteCount => (nuint)sizeof(nuint) << (AddressBits - _windowShift - SlotBits);
+
     /// <summary>
     /// Creates an index of granules of 2^<paramref name="shift"/> bytes; null when the system refuses.
     /// </summary>
-    public static AddressIndex? TryCreate(IPageSource pages, int shift)
+    /// <param name="pages">Where it lives.</param>
+    /// <param name="shift">4, or 0 for addresses that are not 16-aligned.</param>
+    /// <param name="entries">The entry with index 0, for forks.</param>
+    public static AddressIndex? TryCreate(IPageSource pages, int shift, PackedRecord* entries)
     {
-        nuint directoryByteCount = (nuint)sizeof(nuint) << (AddressBits - shift - SlotBits);
+        nuint directoryByteCount = (nuint)sizeof(nuint) << (AddressBits - shift - WindowGranuleBits - SlotBits);
         nuint directory = ReserveAndCommit(pages, directoryByteCount);
         if (directory == 0)
         {
@@ -96,11 +137,10 @@ internal sealed unsafe partial class AddressIndex
                 continue;
             }
 
-            nuint regionByteCount = Math.Max(pages.PageByteCount, count * RegionsPerLeaf);
-            nuint regions = ReserveAndCommit(pages, pages.PageByteCount + regionByteCount);
-            if (regions != 0)
+            nuint tables = ReserveAndCommit(pages, TablesByteCount(pages, count));
+            if (tables != 0)
             {
-                return new AddressIndex(pages, shift, directory, leaves, count, regions);
+                return new AddressIndex(pages, shift, entries, directory, leaves, count, tables);
             }
 
             pages.Release(leaves, count * LeafByteCount);
@@ -109,6 +149,30 @@ internal sealed unsafe partial class AddressIndex
         pages.Release(directory, directoryByteCount);
         return null;
     }
+
+    /// <summary>Gives everything back. Nobody may use the index any more.</summary>
+    public void Release()
+    {
+        _pages.Release((nuint)_directory, DirectoryByteCount);
+        _pages.Release((nuint)_leaves, _leafCapacity * LeafByteCount);
+        _pages.Release((nuint)_header, TablesByteCount(_pages, _leafCapacity));
+    }
+
+    /// <summary>What the frozen world needs to walk this index.</summary>
+    public FrozenIndex Freeze() => new()
+    {
+        Directory = _directory,
+        LeafEntries = _leafEntries,
+        LeafCount = &_header->NextLeaf,
+        LeafCapacity = (long)_leafCapacity,
+        Leaves = _leaves,
+        Regions = _regions,
+        Shift = _shift,
+    };
+
+    private static nuint TablesByteCount(IPageSource pages, nuint leafCount)
+        => (pages.PageByteCount + (leafCount * (sizeof(uint) + RegionsPerLeaf)) + pages.PageByteCount - 1)
+            & ~(pages.PageByteCount - 1);
 
     // Reserved first, so that the system does not charge the process for a sparse table it will hardly touch.
     private static nuint ReserveAndCommit(IPageSource pages, nuint byteCount)
@@ -123,20 +187,65 @@ internal sealed unsafe partial class AddressIndex
         return address;
     }
 
+    /// <summary>The granule of an address within its window, 0 … 3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint GranuleOf(nuint address) => (uint)(address >> _shift) & GranuleMask;
+
+    /// <summary>Bytes of a granule.</summary>
+    public nuint GranuleByteCount => (nuint)1 << _shift;
+
+    /// <summary>
+    /// Whether a block may start inside the given one, behind its first window. Exact for small blocks, except that a
+    /// fork in the last window counts; always yes for large ones.
+    /// </summary>
+    /// <param name="slot">The slot of <paramref name="address"/>.</param>
+    /// <param name="address">Start of the block.</param>
+    /// <param name="byteCount">Its size.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool MayHaveStarts(uint* slot, nuint address, nuint byteCount)
+    {
+        // Safety: all slots read lie in the leaf of the first one.
+        nuint window = address >> _windowShift;
+        nuint lastByte = unchecked(address + byteCount - 1);
+        nuint ahead = unchecked((lastByte >> _windowShift) - window);
+        if (unchecked(ahead - 1) >= QuickWindowCount)
+        {
+            // No further window, or too many to look at here. (A block of no bytes at a window's start wraps.)
+            return ahead != 0 && byteCount != 0;
+        }
+
+        if ((window & SlotMask) + QuickWindowCount > SlotMask)
+        {
+            return true;
+        }
+
+        uint last = slot[ahead];
+        bool isLastIn = last != 0 && ((last & ForkBit) != 0 || last >> GranuleShift <= GranuleOf(lastByte));
+        Vector128<int> limit = Vector128.Create((int)ahead);
+        Vector128<int> between = Starts(slot, 1, limit) | Starts(slot, 5, limit) | Starts(slot, 9, limit)
+            | Starts(slot, 13, limit);
+        return isLastIn || between != Vector128<int>.Zero;
+    }
+
+    // Four slots from the given number on; those from the limit on count as 0.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Starts(uint* slot, int number, Vector128<int> limit)
+        => Vector128.Load((int*)slot + number)
+            & Vector128.GreaterThan(limit, Vector128.Create(number, number + 1, number + 2, number + 3));
+
     /// <summary>The slot of an address, or null when no block was ever near it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public uint* Find(nuint address)
     {
-        nuint granule = address >> _shift;
-        nuint entry = granule >> SlotBits;
-        if (entry >= (nuint)1 << (AddressBits - SlotBits) >> _shift)
+        nuint window = address >> _windowShift;
+        if (address >> AddressBits != 0)
         {
             return null;
         }
 
         // Order: acquires the committed leaf; pairs with the compare-exchange in CreateLeaf.
-        uint* leaf = (uint*)Volatile.Read(ref _directory[entry]);
-        return leaf == null ? null : leaf + (granule & SlotMask);
+        uint* leaf = (uint*)Volatile.Read(ref _directory[window >> SlotBits]);
+        return leaf == null ? null : leaf + (window & SlotMask);
     }
 
     /// <summary>
@@ -155,7 +264,7 @@ internal sealed unsafe partial class AddressIndex
             }
         }
 
-        // The region byte is set before the slot: an interior search that misses it misses a block being born, no more.
+        // The region byte is set before the slot: a search that misses it misses a block being born, no more.
         byte* region = _regions + ((nuint)((byte*)slot - _leaves) >> (RegionBits + 2));
         if (*region == 0)
         {
@@ -199,8 +308,8 @@ internal sealed unsafe partial class AddressIndex
     [MethodImpl(MethodImplOptions.NoInlining)]
     private uint* CreateLeaf(nuint address)
     {
-        nuint granule = address >> _shift;
-        nuint entry = granule >> SlotBits;
+        nuint window = address >> _windowShift;
+        nuint entry = window >> SlotBits;
         if (address >> AddressBits != 0)
         {
             return null;
@@ -213,6 +322,10 @@ internal sealed unsafe partial class AddressIndex
             return Find(address);
         }
 
+        // Order: before the leaf is published, so that a walk over the list of leaves misses none that is in use; pairs
+        // with the reads in FrozenIndex and TryNextLeaf. A loser's leaf is listed twice, which walks put up with.
+        Volatile.Write(ref _leafEntries[(leaf - (nuint)_leaves) / LeafByteCount], (uint)entry + 1);
+
         // Order: publishes a committed, zeroed leaf; pairs with the read in Find. The loser keeps its leaf as a spare.
         nuint winner = Interlocked.CompareExchange(ref _directory[entry], leaf, 0);
         if (winner != 0)
@@ -222,7 +335,7 @@ internal sealed unsafe partial class AddressIndex
             leaf = winner;
         }
 
-        return (uint*)leaf + (granule & SlotMask);
+        return (uint*)leaf + (window & SlotMask);
     }
 
     private nuint TakeLeaf()

@@ -9,28 +9,30 @@ namespace NativeLeak.NativeHeap.Records;
 internal ref struct RecordHandle
 {
     private readonly uint _index;
+    private readonly nuint _address;
     private RecordStore? _store;
 
-    internal RecordHandle(RecordStore store, uint index)
+    internal RecordHandle(RecordStore store, uint index, nuint address)
     {
         _store = store;
         _index = index;
+        _address = address;
     }
 
     /// <summary>Index of the record; 0 for a handle that holds nothing.</summary>
     public readonly uint Index => _index;
 
     /// <summary>Whether the block had not been freed a moment ago.</summary>
-    public readonly bool IsLive => _store is not null && _store.Read(_index).State == RecordState.Live;
+    public readonly bool IsLive => _store is not null && _store.IsLive(_index);
 
-    /// <summary>The record. Only its state word can change while it is pinned.</summary>
+    /// <summary>The record, decoded.</summary>
     /// <exception cref="ObjectDisposedException">The handle is empty or disposed.</exception>
-    public readonly ref readonly BlockRecord Record
+    public readonly BlockRecord Record
     {
         get
         {
             ObjectDisposedException.ThrowIf(_store is null, typeof(RecordHandle));
-            return ref _store.Read(_index);
+            return _store.Decode(_index, _address);
         }
     }
 

@@ -1,34 +1,32 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: the array of all records: one reservation, committed in steps, handed to stripes slab by slab.
-// Who calls it: RecordStore when a stripe has no free record; the frozen world reads First and HighWater.
-// The one idea: a record never moves and its page never goes away, so an index is enough to name it for ever, and
-// everything below the high-water mark is readable at any instant (the mark is raised after the commit).
-// Safety: records are addressed below the high-water mark, up to which the reservation is committed and never given
+// What it is: the array of all 16-byte entries (records, forks, size entries): one reservation, committed in steps,
+// handed to threads in batches; and the pool of batches that threads have too many of.
+// Who calls it: RecordStore when a thread has no free entry, or too many.
+// The one idea: an entry never moves and its page never goes away, so an index is enough to name it for ever; and
+// batches of 64 make the lock a rarity, whatever threads allocate and whatever others free.
+// Safety: entries are addressed below the high-water mark, up to which the reservation is committed and never given
 // back.
 using NativeLeak.Interop;
 
 namespace NativeLeak.NativeHeap.Records;
 
-/// <summary>Slabs of records. Thread-safe; its lock is a leaf.</summary>
+/// <summary>Entries by index. Thread-safe; its lock is a leaf.</summary>
 internal sealed unsafe class RecordSlabs
 {
-    /// <summary>Records in a slab (16 KiB): small, so that many threads with few blocks stay cheap.</summary>
-    public const uint SlabRecordCount = 1u << SlabShift;
+    /// <summary>Entries in a batch (1 KiB): small, so that many threads with few blocks stay cheap.</summary>
+    public const uint BatchCount = 64;
 
-    /// <summary>Shift from a record's index to its slab.</summary>
-    public const int SlabShift = 9;
-
-    /// <summary>Bytes committed at a time: 65,536 records.</summary>
+    /// <summary>Bytes committed at a time: 131,072 entries.</summary>
     public const nuint CommitStepByteCount = 2 << 20;
 
-    // All a 32-bit index can name: 128 GiB of address space, of which only the committed part costs memory.
-    private const ulong MaximumByteCount = (ulong)BlockRecord.ByteCount << 32;
+    // All that 29 bits can name: 8 GiB of address space, of which only the committed part costs memory.
+    private const ulong MaximumByteCount = (ulong)PackedRecord.ByteCount << PackedRecord.IndexBits;
     private const nuint MinimumByteCount = CommitStepByteCount;
 
     private readonly IPageSource _pages;
+    private readonly nuint _reservedByteCount;
     private readonly uint _capacity;
     private readonly SlabHeader* _header;
-    private readonly byte* _owners;
 
     // In native private memory, not in a static or a GC object: a snapshot must freeze it together with the records.
     private struct SlabHeader
@@ -36,26 +34,29 @@ internal sealed unsafe class RecordSlabs
         public int Lock;
         public uint HighWater;
         public nuint CommittedByteCount;
+        public uint PoolHead;
+        public uint PoolBatchCount;
     }
 
-    private RecordSlabs(IPageSource pages, nuint records, nuint byteCount, nuint header, nuint owners)
+    private RecordSlabs(IPageSource pages, nuint records, nuint byteCount, nuint header)
     {
         _pages = pages;
-        First = (BlockRecord*)records;
-        _capacity = (uint)Math.Min(byteCount / BlockRecord.ByteCount, uint.MaxValue) & ~(SlabRecordCount - 1);
+        _reservedByteCount = byteCount;
+        First = (PackedRecord*)records;
+        _capacity = (uint)(byteCount / PackedRecord.ByteCount);
         _header = (SlabHeader*)header;
-        _owners = (byte*)owners;
     }
 
-    /// <summary>The record with index 0, which is never used.</summary>
-    public BlockRecord* First { get; }
-
-    /// <summary>The owner stripe of each slab, by slab number.</summary>
-    public byte* Owners => _owners;
+    /// <summary>The entry with index 0, which is never used.</summary>
+    public PackedRecord* First { get; }
 
     /// <summary>All indices ever handed out are below; at least 1.</summary>
-    // Order: read before the records below it; pairs with the write in TryCarve, which follows the commit.
+    // Order: read before the entries below it; pairs with the write in TryTake, which follows the commit.
     public uint HighWater => Math.Max(1, Volatile.Read(ref _header->HighWater));
+
+    /// <summary>Free entries in the pool: whole batches. For the invariants.</summary>
+    // Order: a statistic.
+    public uint PooledCount => Volatile.Read(ref _header->PoolBatchCount) * BatchCount;
 
     /// <summary>The most bytes of records to commit; lowered by the memory cap of the options.</summary>
     public nuint ByteLimit { get; set; } = nuint.MaxValue;
@@ -73,18 +74,10 @@ internal sealed unsafe class RecordSlabs
                 continue;
             }
 
-            nuint page = pages.PageByteCount;
-            nuint ownersByteCount = Math.Max(page, byteCount / BlockRecord.ByteCount / SlabRecordCount);
-            nuint header = pages.AllocatePrivate(page);
-            nuint owners = header == 0 ? 0 : pages.AllocatePrivate(ownersByteCount);
-            if (owners != 0)
-            {
-                return new RecordSlabs(pages, records, byteCount, header, owners);
-            }
-
+            nuint header = pages.AllocatePrivate(pages.PageByteCount);
             if (header != 0)
             {
-                pages.Release(header, page);
+                return new RecordSlabs(pages, records, byteCount, header);
             }
 
             pages.Release(records, byteCount);
@@ -93,17 +86,32 @@ internal sealed unsafe class RecordSlabs
         return null;
     }
 
-    /// <summary>Gives the next slab to a stripe. False when the reservation, the system or the limit says no.</summary>
-    public bool TryCarve(byte owner, out uint first)
+    /// <summary>
+    /// Gives a thread free entries: a batch as a list, or a range that was never used. False when the reservation, the
+    /// system or the limit says no.
+    /// </summary>
+    /// <param name="head">First of a list of <see cref="BatchCount"/> entries, or 0.</param>
+    /// <param name="first">Else the first entry of the range.</param>
+    /// <param name="end">And its end.</param>
+    public bool TryTake(out uint head, out uint first, out uint end)
     {
         using SpinScope scope = SpinScope.Enter(ref _header->Lock);
-        first = _header->HighWater;
-        if (first > _capacity - SlabRecordCount)
+        first = end = 0;
+        head = _header->PoolHead;
+        if (head != 0)
+        {
+            _header->PoolHead = (uint)First[head].SiteAndOrdinal;
+            _header->PoolBatchCount--;
+            return true;
+        }
+
+        uint begin = _header->HighWater;
+        if (begin > _capacity - BatchCount)
         {
             return false;
         }
 
-        nuint needed = (nuint)(first + SlabRecordCount) * BlockRecord.ByteCount;
+        nuint needed = (nuint)(begin + BatchCount) * PackedRecord.ByteCount;
         if (needed > _header->CommittedByteCount)
         {
             if (needed > ByteLimit
@@ -115,10 +123,35 @@ internal sealed unsafe class RecordSlabs
             _header->CommittedByteCount += CommitStepByteCount;
         }
 
-        _owners[first >> SlabShift] = owner;
-        // Order: after the commit and the owner; pairs with HighWater. A snapshot that saw the mark first would read
-        // pages that do not exist.
-        Volatile.Write(ref _header->HighWater, first + SlabRecordCount);
+        // Index 0 means "none", so the first range starts at 1.
+        first = Math.Max(begin, 1);
+        end = begin + BatchCount;
+        // Order: after the commit; pairs with HighWater. A snapshot that saw the mark first would read pages that do not
+        // exist.
+        Volatile.Write(ref _header->HighWater, end);
         return true;
+    }
+
+    /// <summary>Takes a full batch back, for any thread that needs one.</summary>
+    /// <param name="head">First of a list of exactly <see cref="BatchCount"/> free entries.</param>
+    public void Put(uint head)
+    {
+        using SpinScope scope = SpinScope.Enter(ref _header->Lock);
+        // A free entry's first eight bytes are nobody's: they carry the list of batches.
+        First[head].SiteAndOrdinal = _header->PoolHead;
+        _header->PoolHead = head;
+        _header->PoolBatchCount++;
+    }
+
+    /// <summary>Walks the pool for the invariants: calls nothing, locks nothing; no other thread may be about.</summary>
+    /// <param name="batch">0 to begin; then the last answer.</param>
+    /// <returns>The next batch's head, or 0.</returns>
+    public uint NextPooled(uint batch) => batch == 0 ? _header->PoolHead : (uint)First[batch].SiteAndOrdinal;
+
+    /// <summary>Gives everything back. Nobody may use the records any more.</summary>
+    public void Release()
+    {
+        _pages.Release((nuint)First, _reservedByteCount);
+        _pages.Release((nuint)_header, _pages.PageByteCount);
     }
 }

@@ -9,30 +9,60 @@
 //     │    TryRecycle   │ └─┘                  └─► (pins fall to 0: the last one hands the record to reclamation)
 //     └─────────────────┘ (nobody reads at all: the usual case)
 using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
 
 namespace NativeLeak.NativeHeap.Records;
 
-/// <summary>The state word: bits 0–1 state, 2–15 pins, 16–31 thread number.</summary>
+/// <summary>The state word: bits 0–1 state, 2–7 pins, 8–12 API, 13–17 flags, 18–31 thread number.</summary>
+[ChildCode]
 internal static class RecordStateWord
 {
-    private const uint StateMask = 3;
-    private const int PinShift = 2;
+    /// <summary>Bits of the state.</summary>
+    public const uint StateMask = (1u << StateBits) - 1;
+
+    private const int StateBits = 2;
+    private const int PinShift = StateBits;
+    private const int PinBits = 6;
+    private const int ApiShift = PinShift + PinBits;
+    private const int ApiBits = 5;
+    private const int FlagsShift = ApiShift + ApiBits;
+    private const int FlagsBits = 5;
+    private const int ThreadShift = FlagsShift + FlagsBits;
+    private const int ThreadBits = 14;
     private const uint OnePin = 1u << PinShift;
-    private const uint PinMask = 0x3FFFu << PinShift;
-    private const int ThreadShift = 16;
+    private const uint PinMask = ((1u << PinBits) - 1) << PinShift;
 
     /// <summary>Pins one record can carry; beyond it a lookup says "not found" rather than overflow.</summary>
-    public const int MaximumPins = 0x3FFF;
+    public const int MaximumPins = (1 << PinBits) - 1;
+
+    /// <summary>Largest thread number a record can name.</summary>
+    public const int MaximumThreadNumber = (1 << ThreadBits) - 1;
+
+    /// <summary>Largest API value and largest set of flags a record can hold.</summary>
+    public const int MaximumApi = (1 << ApiBits) - 1, MaximumFlags = (1 << FlagsBits) - 1;
+
+    /// <summary>The API the block came from.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static AllocationApi Api(uint word) => (AllocationApi)((word >> ApiShift) & MaximumApi);
+
+    /// <summary>The block's flags.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static BlockFlags Flags(uint word) => (BlockFlags)((word >> FlagsShift) & MaximumFlags);
+
+    /// <summary>Number of the thread that allocated.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ushort Thread(uint word) => (ushort)(word >> ThreadShift);
 
     /// <summary>How many readers hold the record.</summary>
     public static int Pins(uint word) => (int)((word & PinMask) >> PinShift);
 
     /// <summary>Empty → Live, as the last write of an insert.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Publish(ref uint word, ushort thread)
+    public static void Publish(ref uint word, AllocationApi api, BlockFlags flags, ushort thread)
         // Order: releases the record's fields; pairs with the frozen world's read of the word (which has every earlier
         // write of every thread) and with TryPin. Without it a snapshot could see a live record half written.
-        => Volatile.Write(ref word, (uint)RecordState.Live | ((uint)thread << ThreadShift));
+        => Volatile.Write(ref word, (uint)RecordState.Live | ((uint)api << ApiShift)
+            | (((uint)flags & MaximumFlags) << FlagsShift) | ((uint)thread << ThreadShift));
 
     /// <summary>
     /// Live → Retired. True when nobody holds the record, so that the caller must hand it to reclamation.
@@ -94,10 +124,10 @@ internal static class RecordStateWord
     }
 
     /// <summary>
-    /// Retired → Empty. Pre: no pin, and no guard that could still look at the word; under the stripe lock.
+    /// Retired → Empty. Pre: no pin, and no guard that could still look at the word; under the queue's lock.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Reclaim(ref uint word)
-        // Order: a plain aligned store; the next user is ordered by the stripe lock.
+        // Order: a plain aligned store; the next user is ordered by the queue's lock.
         => word = (uint)RecordState.Empty;
 }

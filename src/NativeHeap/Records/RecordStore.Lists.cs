@@ -1,11 +1,13 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: where records come from and where they go: free lists, slabs, the retired queues.
-// Who calls it: RecordStore, with no lock held.
-// The one idea: a retired record belongs to the stripe that owns its slab, so producers and consumers on different
-// threads do not drift; it waits in a queue ordered by epoch and becomes free when every older guard is gone.
-// Safety: list links are record indices below the high-water mark, changed under the stripe's lock.
+// What it is: where entries come from and where they go: each thread's free list, the pool, the retired queues.
+// Who calls it: RecordStore.
+// The one idea: a thread keeps up to two batches of free entries of its own and trades whole batches with the pool, so
+// producers and consumers on different threads do not drift; only what a reader may hold goes through a queue.
+// Safety: list links are entry indices below the high-water mark, changed by the stripe's thread (stripe 0: under its
+// lock) or under the queue's lock.
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
+using NativeLeak.NativeHeap.Allocation;
 
 namespace NativeLeak.NativeHeap.Records;
 
@@ -15,173 +17,289 @@ internal sealed unsafe partial class RecordStore
     private const uint DrainInterval = 64;
     private const int DrainBatch = 128;
 
+    // Before a stripe is changed. True when Close must unlock it.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private uint Take(RecordStripe* home, ref BlockRecord fresh, bool restored)
+    private bool Open(RecordStripe* home) => home->Mode != RecordStripe.Owned && OpenSlowly(home);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Close(RecordStripe* home, bool isShared)
     {
-        using SpinScope scope = SpinScope.Enter(ref home->Lock);
-        uint index = home->FreeHead;
-        if (index != 0)
+        if (isShared)
         {
-            home->FreeHead = _records[index].Site;
+            // Order: releases what was written under the lock; pairs with SpinScope.Enter of the next holder.
+            Volatile.Write(ref home->Lock, 0);
         }
-        else if (home->BumpNext != home->BumpEnd)
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool OpenSlowly(RecordStripe* home)
+    {
+        if (home->Mode == RecordStripe.Shared)
         {
-            index = home->BumpNext++;
+            // Unlocked by Close.
+            _ = SpinScope.Enter(ref home->Lock);
+            return true;
         }
-        else
+
+        home->Mode = RecordStripe.Owned;
+        int used = (int)(home - _stripes) + 1;
+        while (true)
         {
-            index = Refill(home);
-            if (index == 0)
+            // Order: only the start of the loop.
+            int seen = Volatile.Read(ref _header->StripesUsed);
+            // Order: a monotonous maximum; pairs with the reads of those who sum up.
+            if (seen >= used || Interlocked.CompareExchange(ref _header->StripesUsed, used, seen) == seen)
+            {
+                return false;
+            }
+        }
+    }
+
+    // Pre: the stripe is open; for all below.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint Take(RecordStripe* home)
+    {
+        uint entry = home->FreeHead;
+        if (entry != 0)
+        {
+            home->FreeHead = _entries[entry].SizeAndOrdinal;
+            home->FreeCount--;
+            return entry;
+        }
+
+        return TakeSlowly(home);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Put(RecordStripe* home, uint entry)
+    {
+        _entries[entry].SizeAndOrdinal = home->FreeHead;
+        home->FreeHead = entry;
+        if (++home->FreeCount == RecordSlabs.BatchCount)
+        {
+            PutAside(home);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private uint TakeSlowly(RecordStripe* home)
+    {
+        if (home->SpareHead == 0)
+        {
+            if (home->BumpNext != home->BumpEnd)
+            {
+                return home->BumpNext++;
+            }
+
+            RecordQueue* queue = QueueOf(home);
+            if (queue->Head != 0)
+            {
+                Drain(home, queue);
+                if (home->FreeHead != 0)
+                {
+                    return Take(home);
+                }
+            }
+
+            if (home->SpareHead == 0
+                && !_slabs.TryTake(out home->SpareHead, out home->BumpNext, out home->BumpEnd))
             {
                 return 0;
             }
+
+            if (home->SpareHead == 0)
+            {
+                return home->BumpNext++;
+            }
         }
 
-        long byteCount = (long)fresh.BlockByteCount;
-        if (restored)
-        {
-            home->Freed--;
-            home->FreedBytes -= byteCount;
-            return index;
-        }
-
-        if (home->OrdinalNext == home->OrdinalEnd)
-        {
-            // Order: each batch goes to one stripe.
-            home->OrdinalEnd = Interlocked.Add(ref *_nextOrdinal, OrdinalBatch);
-            home->OrdinalNext = home->OrdinalEnd - OrdinalBatch;
-        }
-
-        fresh.Ordinal = ++home->OrdinalNext;
-        home->Allocated++;
-        home->AllocatedBytes += byteCount;
-        return index;
+        home->FreeHead = home->SpareHead;
+        home->FreeCount = RecordSlabs.BatchCount;
+        home->SpareHead = 0;
+        return Take(home);
     }
 
-    // Under the stripe lock; takes the slab lock inside.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private uint Refill(RecordStripe* stripe)
+    private void PutAside(RecordStripe* home)
     {
-        if (stripe->RetiredHead != 0 && Drain(stripe))
+        if (home->SpareHead != 0)
         {
-            uint reclaimed = stripe->FreeHead;
-            stripe->FreeHead = _records[reclaimed].Site;
-            return reclaimed;
+            _slabs.Put(home->SpareHead);
         }
 
-        if (!_slabs.TryCarve((byte)(stripe - _stripes), out uint first))
-        {
-            return 0;
-        }
-
-        // Index 0 means "none", so the first slab starts at 1.
-        first = Math.Max(first, 1);
-        stripe->BumpNext = first + 1;
-        stripe->BumpEnd = (first & ~(RecordSlabs.SlabRecordCount - 1)) + RecordSlabs.SlabRecordCount;
-        return first;
+        home->SpareHead = home->FreeHead;
+        home->FreeHead = 0;
+        home->FreeCount = 0;
     }
 
-    // The caller exchanged the index out of the address index: it alone retires the record.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Retire(uint index, long byteCount)
+    private static ulong NextOrdinal(RecordStripe* home)
     {
-        RecordStripe* owner = Owner(index);
-        BlockRecord* record = _records + index;
-        // Order: asked after the exchange that unlinked the record; see EpochDomain.
-        if (!_epochs.IsQuiet || !RecordStateWord.TryRecycle(ref record->StateWord))
+        const uint MaximumSequence = (1u << PackedRecord.SequenceBits) - 1;
+        uint tick = CoarseClock.NowTicks & ((1u << PackedRecord.BirthBits) - 1);
+        if (tick != home->Tick)
         {
-            RetireSlowly(index, byteCount);
+            home->Tick = tick;
+            home->Sequence = 0;
+        }
+
+        // Half a million allocations of one thread in 16 ms: the last ones share a number.
+        home->Sequence = Math.Min(home->Sequence + 1, MaximumSequence);
+        return ((ulong)tick << PackedRecord.SequenceBits) | home->Sequence;
+    }
+
+    // A block too large for its record's size field. On failure the record's entry is free again.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryTakeSizeEntry(RecordStripe* home, uint entry, nuint byteCount, out uint size)
+    {
+        uint sizeEntry = Take(home);
+        if (sizeEntry == 0)
+        {
+            Put(home, entry);
+            size = 0;
+            return false;
+        }
+
+        _entries[sizeEntry].SiteAndOrdinal = byteCount;
+        _entries[sizeEntry].StateWord = (uint)RecordState.SizeEntry;
+        size = (uint)PackedRecord.LargeByteCount | sizeEntry;
+        return true;
+    }
+
+    // An entry that was never shown.
+    private void GiveBack(RecordStripe* home, uint entry)
+    {
+        if (entry != 0)
+        {
+            _entries[entry].StateWord = (uint)RecordState.Empty;
+            Put(home, entry);
+        }
+    }
+
+    private void GiveBackWithSize(RecordStripe* home, uint entry)
+    {
+        GiveBack(home, _entries[entry].SizeEntry);
+        GiveBack(home, entry);
+    }
+
+    // The caller took the entry out of its slot: it alone retires the record.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Retire(RecordStripe* home, uint entry, nuint byteCount)
+    {
+        PackedRecord* record = _entries + entry;
+        // Order: asked after the exchange that unlinked the record; see EpochDomain.
+        if (!_epochs.IsQuiet || byteCount >= PackedRecord.LargeByteCount
+            || !RecordStateWord.TryRecycle(ref record->StateWord))
+        {
+            RetireSlowly(home, entry, byteCount);
             return;
         }
 
-        using SpinScope scope = SpinScope.Enter(ref owner->Lock);
-        owner->Freed++;
-        owner->FreedBytes += byteCount;
-        // Order: the link overwrites a field, so it comes after the state says Empty: a snapshot must not see it in a
-        // live record. The lock's exchange stands between the two.
-        record->Site = owner->FreeHead;
-        owner->FreeHead = index;
-        if (owner->RetiredHead != 0)
+        bool isShared = Open(home);
+        home->Freed++;
+        home->FreedBytes += (long)byteCount;
+        Put(home, entry);
+        RecordQueue* queue = QueueOf(home);
+        if (queue->Head != 0)
         {
-            Drain(owner);
+            Drain(home, queue);
         }
+
+        Close(home, isShared);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RetireSlowly(uint index, long byteCount)
+    private void RetireSlowly(RecordStripe* home, uint entry, nuint byteCount)
     {
-        RecordStripe* owner = Owner(index);
-        bool isUnpinned = RecordStateWord.Retire(ref _records[index].StateWord);
-        using SpinScope scope = SpinScope.Enter(ref owner->Lock);
-        owner->Freed++;
-        owner->FreedBytes += byteCount;
+        bool isUnpinned = RecordStateWord.Retire(ref _entries[entry].StateWord);
+        bool isShared = Open(home);
+        home->Freed++;
+        home->FreedBytes += (long)byteCount;
         if (isUnpinned)
         {
-            Enqueue(owner, index);
+            Enqueue(home, entry);
         }
+
+        Close(home, isShared);
     }
 
     // The last pin of a retired record is gone: it waits for the guards under which it could have been looked up.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Bury(uint index)
+    private void Bury(uint entry)
     {
-        RecordStripe* owner = Owner(index);
-        using SpinScope scope = SpinScope.Enter(ref owner->Lock);
-        Enqueue(owner, index);
+        RecordStripe* home = HomeOf(ThreadNumbers.Current);
+        bool isShared = Open(home);
+        Enqueue(home, entry);
+        Close(home, isShared);
     }
 
-    // Under the stripe lock. A retired, unpinned record is read by nobody, so its fields carry the queue:
-    // Address = the epoch it was retired in, Site = the next one.
+    private RecordQueue* QueueOf(RecordStripe* home) => _queues + ((home - _stripes) & (QueueCount - 1));
+
+    // A retired, unpinned record is read by nobody, so its fields carry the queue: the first eight bytes the epoch it
+    // was retired in, the next four the link. A size entry goes the same way, behind its record.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Enqueue(RecordStripe* owner, uint index)
+    private void Enqueue(RecordStripe* home, uint entry)
     {
-        BlockRecord* record = _records + index;
-        record->Address = (nuint)_epochs.CurrentEpoch;
-        record->Site = 0;
-        if (owner->RetiredHead == 0)
+        RecordQueue* queue = QueueOf(home);
+        using (SpinScope scope = SpinScope.Enter(ref queue->Lock))
         {
-            owner->RetiredHead = index;
+            uint sizeEntry = _entries[entry].SizeEntry;
+            ulong epoch = _epochs.CurrentEpoch;
+            Append(queue, entry, epoch);
+            if (sizeEntry != 0)
+            {
+                _entries[sizeEntry].StateWord = (uint)RecordState.Retired;
+                Append(queue, sizeEntry, epoch);
+            }
+
+            if (++queue->SinceDrain < DrainInterval && !_epochs.IsQuiet)
+            {
+                return;
+            }
+
+            queue->SinceDrain = 0;
+        }
+
+        _epochs.Advance();
+        Drain(home, queue);
+    }
+
+    private void Append(RecordQueue* queue, uint entry, ulong epoch)
+    {
+        _entries[entry].SiteAndOrdinal = epoch;
+        _entries[entry].SizeAndOrdinal = 0;
+        if (queue->Head == 0)
+        {
+            queue->Head = entry;
         }
         else
         {
-            _records[owner->RetiredTail].Site = index;
+            _entries[queue->Tail].SizeAndOrdinal = entry;
         }
 
-        owner->RetiredTail = index;
-        owner->Retired++;
-        if (++owner->SinceDrain >= DrainInterval || _epochs.IsQuiet)
-        {
-            owner->SinceDrain = 0;
-            _epochs.Advance();
-            Drain(owner);
-        }
+        queue->Tail = entry;
+        queue->Count++;
     }
 
-    // Under the stripe lock. Moves what no guard can hold any more to the free list; true when anything was moved.
+    // Moves what no guard can hold any more to the stripe's free list.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool Drain(RecordStripe* stripe)
+    private void Drain(RecordStripe* home, RecordQueue* queue)
     {
+        using SpinScope scope = SpinScope.Enter(ref queue->Lock);
         ulong oldest = _epochs.OldestGuard();
-        bool moved = false;
-        for (int i = 0; i < DrainBatch && stripe->RetiredHead != 0; i++)
+        for (int i = 0; i < DrainBatch && queue->Head != 0; i++)
         {
-            uint index = stripe->RetiredHead;
-            BlockRecord* record = _records + index;
-            if (record->Address >= oldest)
+            uint entry = queue->Head;
+            PackedRecord* record = _entries + entry;
+            if (record->SiteAndOrdinal >= oldest)
             {
                 break;
             }
 
-            stripe->RetiredHead = record->Site;
-            stripe->Retired--;
+            queue->Head = record->SizeAndOrdinal;
+            queue->Count--;
             RecordStateWord.Reclaim(ref record->StateWord);
-            record->Site = stripe->FreeHead;
-            stripe->FreeHead = index;
-            moved = true;
+            Put(home, entry);
         }
-
-        return moved;
     }
-
-    private RecordStripe* Owner(uint index) => _stripes + _owners[index >> RecordSlabs.SlabShift];
 }

@@ -1,10 +1,11 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: one table of records: insert, remove, find; the frozen world enumerates it through RecordSlabs.
+// What it is: one table of records: insert, remove, restore, find; the frozen world walks it through FrozenRecords.
 // Who calls it: RecordTable (the process's table), tests (their own).
-// The one idea: the address index decides who owns a record (exchange on the slot), the state word tells what it is,
-// the stripe lock guards only lists and counters. No step waits for a reader.
-// Safety: records are addressed below the high-water mark; a record is written only by the thread that took it from a
-// free list, or by the winner of an exchange.
+// The one idea: the address index decides who owns a record (compare-exchange on the slot), the state word tells what
+// it is, and lists and counters belong to one thread each. A call that meets no reader and no neighbour executes one
+// interlocked operation; no step waits for a reader.
+// Safety: entries are addressed below the high-water mark; a record is written only by the thread that took it from a
+// free list, or by the winner of its slot.
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using NativeLeak.Interop;
@@ -18,39 +19,47 @@ namespace NativeLeak.NativeHeap.Records;
 /// </summary>
 internal sealed unsafe partial class RecordStore
 {
-    /// <summary>Stripes: more than the threads that usually allocate at the same time.</summary>
-    public const int StripeCount = 64;
+    /// <summary>One stripe per thread number; stripe 0 serves all threads without one.</summary>
+    public const int StripeCount = RecordStateWord.MaximumThreadNumber + 1;
 
-    // Ordinals are taken from the process-wide counter in batches, so that the counter's line is not shared per
-    // allocation: exact order within a thread, order to within a batch between threads.
-    private const uint OrdinalBatch = 64;
+    private const int QueueCount = 16;
+    private const ulong NewOrdinal = ulong.MaxValue;
 
+    private readonly IPageSource _pages;
     private readonly RecordSlabs _slabs;
-    private readonly BlockRecord* _records;
-    private readonly byte* _owners;
+    private readonly PackedRecord* _entries;
     private readonly RecordStripe* _stripes;
-    private readonly uint* _nextOrdinal;
+    private readonly RecordQueue* _queues;
+    private readonly StoreHeader* _header;
     private readonly AddressIndex _aligned;
     private readonly AddressIndex? _odd;
     private readonly EpochDomain _epochs;
     private int _isFull;
 
-    private RecordStore(RecordSlabs slabs, AddressIndex aligned, AddressIndex? odd, EpochDomain epochs, nuint stripes)
+    private struct StoreHeader
     {
+        public int StripesUsed;
+    }
+
+    private RecordStore(IPageSource pages, RecordSlabs slabs, AddressIndex aligned, AddressIndex? odd,
+        EpochDomain epochs, nuint stripes)
+    {
+        _pages = pages;
         _slabs = slabs;
-        _records = slabs.First;
-        _owners = slabs.Owners;
+        _entries = slabs.First;
         _aligned = aligned;
         _odd = odd;
         _epochs = epochs;
         _stripes = (RecordStripe*)stripes;
-        _nextOrdinal = (uint*)(_stripes + StripeCount);
+        _queues = (RecordQueue*)(_stripes + StripeCount);
+        _header = (StoreHeader*)(_queues + QueueCount);
+        _stripes->Mode = RecordStripe.Shared;
     }
 
     /// <summary>The readers' register of this table.</summary>
     public EpochDomain Epochs => _epochs;
 
-    /// <summary>Where the records are, and how many were ever used.</summary>
+    /// <summary>Where the records are, and how many entries were ever used.</summary>
     public RecordSlabs Slabs => _slabs;
 
     /// <summary>Whether metadata memory ran out; never reset.</summary>
@@ -63,11 +72,9 @@ internal sealed unsafe partial class RecordStore
     /// readers.</param>
     public static RecordStore? TryCreate(IPageSource pages, bool countGuards = true)
     {
-        nuint byteCount = ((StripeCount + 1) * RecordStripe.ByteCount) + pages.PageByteCount - 1;
-        byteCount &= ~(pages.PageByteCount - 1);
-        nuint stripes = pages.AllocatePrivate(byteCount);
+        nuint stripes = pages.AllocatePrivate(StripesByteCount(pages));
         RecordSlabs? slabs = stripes == 0 ? null : RecordSlabs.TryCreate(pages);
-        AddressIndex? aligned = slabs is null ? null : AddressIndex.TryCreate(pages, shift: 4);
+        AddressIndex? aligned = slabs is null ? null : AddressIndex.TryCreate(pages, shift: 4, slabs.First);
         EpochDomain? epochs = aligned is null ? null : EpochDomain.TryCreate(pages, countGuards);
         if (epochs is null)
         {
@@ -75,73 +82,92 @@ internal sealed unsafe partial class RecordStore
         }
 
         // Only foreign C heaps return addresses that are not 16-aligned: a refusal here costs those blocks only.
-        return new RecordStore(slabs!, aligned!, AddressIndex.TryCreate(pages, shift: 0), epochs, stripes);
+        AddressIndex? odd = AddressIndex.TryCreate(pages, shift: 0, slabs!.First);
+        return new RecordStore(pages, slabs, aligned!, odd, epochs, stripes);
     }
+
+    /// <summary>What the frozen world needs to walk this table.</summary>
+    public FrozenRecords Freeze() => new()
+    {
+        Entries = _entries,
+        HighWater = _slabs.HighWater,
+        Aligned = _aligned.Freeze(),
+        Odd = _odd is { } odd ? odd.Freeze() : default,
+    };
 
     /// <summary>Records a block. False when it could not be recorded; the block itself is unaffected.</summary>
     public bool Insert(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site)
         => Insert(address, byteCount, api, flags, site, ThreadNumbers.Current);
 
-    /// <summary>As the other, for a caller that knows its thread's number.</summary>
+    /// <summary>As the other, for a caller that knows its thread's number: its own, or 0.</summary>
     public bool Insert(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site, ushort thread)
     {
-        BlockRecord fresh;
-        Unsafe.SkipInit(out fresh);
-        fresh.Address = address;
-        fresh.SizeApiFlags = BlockRecord.Pack(byteCount, api, flags);
-        fresh.Site = site;
-        fresh.BirthTick = CoarseClock.NowTicks;
-        return Place(ref fresh, thread, thread, restored: false);
+        RecordStripe* home = HomeOf(thread);
+        AddressIndex? index = IndexOf(address);
+        uint* slot = index is null ? null : index.FindOrCreate(address, byteCount);
+        // Order: a latch, see SwitchOff.
+        if (slot == null || Volatile.Read(ref _isFull) != 0)
+        {
+            return Refuse(home, address, slot != null);
+        }
+
+        // Stale records go before the new one goes live, so that no snapshot sees two live records of one byte, except
+        // of a larger block that began before: the scan leaves that one out.
+        if (index!.MayHaveStarts(slot, address, byteCount))
+        {
+            RetireOverlapped(index, address, byteCount, home);
+        }
+
+        return Place(slot, index.GranuleOf(address), byteCount, api, flags, site, NewOrdinal, thread, home, false);
     }
 
     /// <summary>
     /// Puts back a record that <see cref="TryRemove"/> took out, unchanged: the free did not happen after all.
     /// </summary>
-    public bool Restore(in BlockRecord removed)
-    {
-        BlockRecord again = removed;
-        return Place(ref again, removed.ThreadNumber, ThreadNumbers.Current, restored: true);
-    }
+    public bool Restore(in BlockRecord removed) => Enter(in removed, isRestored: true);
 
     /// <summary>
     /// Takes out the record of a block. Of any number of simultaneous calls for one block exactly one wins.
     /// </summary>
     public bool TryRemove(nuint address, out BlockRecord removed)
     {
-        uint* slot = FindSlot(address);
-        // Order: the plain look first keeps unknown addresses from dirtying index pages; the exchange decides.
-        uint seen = slot == null ? 0 : *slot;
-        if (seen != 0)
+        uint entry = Unlink(address);
+        if (entry == 0)
         {
-            // The record's line is fetched while the exchange, which no later load can overtake, waits for the slot's.
-            Sse.Prefetch0(_records + seen);
-            // Order: the exchange is the linearisation point of a free and the full fence that comes before the
-            // question whether readers are announced (EpochDomain.IsQuiet); pairs with EpochDomain.Enter.
-            uint index = Interlocked.Exchange(ref *slot, 0);
-            if (index != 0)
-            {
-                removed = _records[index];
-                Retire(index, (long)removed.BlockByteCount);
-                return true;
-            }
+            removed = default;
+            return false;
         }
 
-        removed = default;
-        return false;
+        removed = Decode(entry, address);
+        Retire(HomeOf(ThreadNumbers.Current), entry, removed.BlockByteCount);
+        return true;
     }
 
     /// <summary>Counts a free of an address without a record.</summary>
-    // Order: a statistic; interlocked because it is not under the stripe lock.
-    public void CountUnknownFree() => Interlocked.Increment(ref HomeOf(ThreadNumbers.Current)->UnknownFrees);
+    public void CountUnknownFree()
+    {
+        RecordStripe* home = HomeOf(ThreadNumbers.Current);
+        bool isShared = Open(home);
+        home->UnknownFrees++;
+        Close(home, isShared);
+    }
 
     /// <summary>Finds and pins the record of the block that starts at <paramref name="address"/>.</summary>
     public bool TryFind(in EpochGuard guard, nuint address, out RecordHandle found)
     {
         guard.AssertProtects(_epochs);
-        uint* slot = FindSlot(address);
-        // Order: acquires the record the exchange in Place published.
-        uint index = slot == null ? 0 : Volatile.Read(ref *slot);
-        return TryPin(index, out found);
+        AddressIndex? index = IndexOf(address);
+        uint* slot = index is null ? null : index.Find(address);
+        // Order: acquires the record that the compare-exchange in Link published.
+        uint word = slot == null ? 0 : Volatile.Read(ref *slot);
+        uint granule = (uint)(index is null ? 0 : index.GranuleOf(address));
+        if ((word & AddressIndex.ForkBit) != 0)
+        {
+            // Order: as above.
+            return TryPin(Volatile.Read(ref Fork(word)[granule]), address, out found);
+        }
+
+        return TryPin(word >> AddressIndex.GranuleShift == granule ? word & AddressIndex.IndexMask : 0, address, out found);
     }
 
     /// <summary>
@@ -154,12 +180,46 @@ internal sealed unsafe partial class RecordStore
             || (_odd is { } odd && TryFindInterior(odd, address, out found));
     }
 
+    /// <summary>
+    /// Finds and pins the live record with the lowest address at or above <paramref name="address"/>, which moves there.
+    /// </summary>
+    public bool TryFindNext(scoped in EpochGuard guard, scoped ref nuint address, out RecordHandle found)
+    {
+        guard.AssertProtects(_epochs);
+        nuint end = (nuint)1 << AddressIndex.AddressBits;
+        for (nuint from = address; from < end; from++)
+        {
+            nuint odd = from;
+            uint oddEntry = 0;
+            bool isAligned = _aligned.TryNext(ref from, end, out uint entry);
+            bool isOdd = _odd is { } map && map.TryNext(ref odd, isAligned ? from : end, out oddEntry);
+            if (!isAligned && !isOdd)
+            {
+                break;
+            }
+
+            from = isOdd ? odd : from;
+            if (TryPin(isOdd ? oddEntry : entry, from, out found))
+            {
+                address = from;
+                return true;
+            }
+
+            // Freed between the two steps: the next one.
+        }
+
+        found = default;
+        return false;
+    }
+
     /// <summary>Sums the counters of all stripes.</summary>
     public RecordCounters ReadCounters()
     {
         long allocated = 0, allocatedBytes = 0, freed = 0, freedBytes = 0;
         long unknown = 0, replaced = 0, dropped = 0, garbage = 0;
-        for (int i = 0; i < StripeCount; i++)
+        // Order: a stripe is counted in before it counts; pairs with OpenSlowly.
+        int stripes = Math.Max(Volatile.Read(ref _header->StripesUsed), 1);
+        for (int i = 0; i < stripes; i++)
         {
             // Order: volatile so that each figure is read once; the sum is a statistic, not a snapshot.
             RecordStripe* stripe = _stripes + i;
@@ -171,110 +231,118 @@ internal sealed unsafe partial class RecordStore
             // Order: as above.
             replaced += Volatile.Read(ref stripe->Replaced);
             dropped += Volatile.Read(ref stripe->Dropped);
-            garbage += Volatile.Read(ref stripe->Retired);
         }
 
-        nuint metadata = ((nuint)_slabs.HighWater * BlockRecord.ByteCount) + _aligned.TouchedByteCount
+        for (int i = 0; i < QueueCount; i++)
+        {
+            // Order: as above.
+            garbage += Volatile.Read(ref (_queues + i)->Count);
+        }
+
+        nuint metadata = ((nuint)_slabs.HighWater * PackedRecord.ByteCount) + _aligned.TouchedByteCount
             + (_odd?.TouchedByteCount ?? 0);
         return new RecordCounters(allocated, allocatedBytes, freed, allocated - freed, allocatedBytes - freedBytes,
             unknown, replaced, dropped, garbage, metadata, IsFull);
     }
 
-    /// <summary>The record with this index, pinned by the caller.</summary>
-    internal ref readonly BlockRecord Read(uint index) => ref _records[index];
+    /// <summary>The record with this index, pinned or owned by the caller.</summary>
+    internal BlockRecord Decode(uint entry, nuint address)
+    {
+        PackedRecord* record = _entries + entry;
+        BlockRecord decoded;
+        decoded.Address = address;
+        decoded.BlockByteCount = PackedRecord.ReadByteCount(record, _entries);
+        decoded.Ordinal = record->Ordinal;
+        decoded.Site = record->Site;
+        uint word = record->StateWord;
+        decoded.ThreadNumber = RecordStateWord.Thread(word);
+        decoded.Api = RecordStateWord.Api(word);
+        decoded.Flags = RecordStateWord.Flags(word);
+        return decoded;
+    }
+
+    /// <summary>Whether the pinned record is live.</summary>
+    // Order: a moment's answer.
+    internal bool IsLive(uint entry)
+        => (Volatile.Read(ref _entries[entry].StateWord) & RecordStateWord.StateMask) == (uint)RecordState.Live;
 
     /// <summary>Drops one pin.</summary>
-    internal void Unpin(uint index)
+    internal void Unpin(uint entry)
     {
-        if (RecordStateWord.Unpin(ref _records[index].StateWord))
+        if (RecordStateWord.Unpin(ref _entries[entry].StateWord))
         {
-            Bury(index);
+            Bury(entry);
         }
     }
 
+    private static nuint StripesByteCount(IPageSource pages)
+        => ((StripeCount * RecordStripe.ByteCount) + (QueueCount * RecordQueue.ByteCount) + (nuint)sizeof(StoreHeader)
+            + pages.PageByteCount - 1) & ~(pages.PageByteCount - 1);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private RecordStripe* HomeOf(ushort thread) => _stripes + (thread & (StripeCount - 1));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private uint* FindSlot(nuint address)
-        => (address & 15) == 0 ? _aligned.Find(address) : _odd is { } odd ? odd.Find(address) : null;
+    private AddressIndex? IndexOf(nuint address) => (address & 15) == 0 ? _aligned : _odd;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private uint* FindOrCreateSlot(nuint address, nuint byteCount)
-        => (address & 15) == 0 ? _aligned.FindOrCreate(address, byteCount)
-            : _odd is { } odd ? odd.FindOrCreate(address, byteCount) : null;
+    private uint* Fork(uint word) => (uint*)(_entries + (word & AddressIndex.IndexMask));
 
-    // The record names one thread (the allocating one, for ever); the stripe is that of the current one.
+    // Takes the block's entry out of its slot and makes the caller its owner; 0 when there is none.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool Place(ref BlockRecord fresh, ushort thread, ushort current, bool restored)
+    private uint Unlink(nuint address)
     {
-        nuint address = fresh.Address;
-        RecordStripe* home = HomeOf(current);
-        // Order: a latch, see SwitchOff.
-        if (Volatile.Read(ref _isFull) != 0)
-        {
-            return Drop(home);
-        }
-
-        uint* slot = FindOrCreateSlot(address, fresh.BlockByteCount);
+        AddressIndex? index = IndexOf(address);
+        uint* slot = index is null ? null : index.Find(address);
         if (slot == null)
         {
-            bool isOutOfRange = address >> AddressIndex.AddressBits != 0 || ((address & 15) != 0 && _odd is null);
-            return SwitchOff(home, isOutOfRange);
+            return 0;
         }
 
-        // A stale record goes before the new one goes live, so that no snapshot ever sees two live records of one
-        // address.
-        if (*slot != 0)
+        uint granule = index!.GranuleOf(address);
+        while (true)
         {
-            RetireStale(slot, home);
-        }
+            // Order: the plain look first keeps unknown addresses from dirtying index pages; the compare-exchange decides.
+            uint seen = Volatile.Read(ref *slot);
+            uint* at = slot;
+            if ((seen & AddressIndex.ForkBit) != 0)
+            {
+                at = Fork(seen) + granule;
+                // Order: as above.
+                seen = Volatile.Read(ref *at);
+            }
+            else if (seen >> AddressIndex.GranuleShift != granule)
+            {
+                return 0;
+            }
 
-        uint index = Take(home, ref fresh, restored);
-        if (index == 0)
-        {
-            return SwitchOff(home, isOutOfRange: false);
-        }
+            uint entry = seen & AddressIndex.IndexMask;
+            if (entry == 0)
+            {
+                return 0;
+            }
 
-        BlockRecord* record = _records + index;
-        record->Address = address;
-        record->SizeApiFlags = fresh.SizeApiFlags;
-        record->Site = fresh.Site;
-        record->Ordinal = fresh.Ordinal;
-        record->BirthTick = fresh.BirthTick;
-        RecordStateWord.Publish(ref record->StateWord, thread);
-        // Order: releases a complete, live record; pairs with the reads in TryFind and TryRemove. A plain store is
-        // enough, where removal needs an exchange: until we return, the block is the caller's alone, the slot was seen
-        // empty, and nobody but us fills it. (A late free of the address's former block finds it empty or takes our
-        // record, and frees our block with it: that program is broken either way.)
-        Volatile.Write(ref *slot, index);
-        return true;
-    }
+            // The record's line is fetched while the exchange, which no later load can overtake, waits for the slot's.
+            Sse.Prefetch0(_entries + entry);
+            // Order: the compare-exchange is the linearisation point of a free and the full fence that comes before the
+            // question whether readers are announced (EpochDomain.IsQuiet); pairs with EpochDomain.Enter.
+            if (Interlocked.CompareExchange(ref *at, 0, seen) == seen)
+            {
+                return entry;
+            }
 
-    private void RetireStale(uint* slot, RecordStripe* home)
-    {
-        // Order: whoever gets the index owns its retirement (the block's late free may come at the same moment).
-        uint stale = Interlocked.Exchange(ref *slot, 0);
-        if (stale != 0)
-        {
-            CountReplaced(stale, home);
+            // The slot became a fork, or another free won: look again.
         }
     }
 
-    private void CountReplaced(uint stale, RecordStripe* home)
+    private bool TryPin(uint entry, nuint address, out RecordHandle found)
     {
-        Retire(stale, (long)_records[stale].BlockByteCount);
-        // Order: a statistic outside the lock.
-        Interlocked.Increment(ref home->Replaced);
-    }
-
-    private bool TryPin(uint index, out RecordHandle found)
-    {
-        if (index != 0)
+        if (entry != 0)
         {
             TestHookBeforePin?.Invoke();
-            if (RecordStateWord.TryPin(ref _records[index].StateWord))
+            if (RecordStateWord.TryPin(ref _entries[entry].StateWord))
             {
-                found = new RecordHandle(this, index);
+                found = new RecordHandle(this, entry, address);
                 return true;
             }
         }
@@ -290,12 +358,11 @@ internal sealed unsafe partial class RecordStore
         const int MaximumStale = 64;
         nuint at = address;
         nuint floor = map.Floor(address);
-        for (int seen = 0; seen < MaximumStale && map.TryPrevious(ref at, floor, out uint index); seen++)
+        for (int seen = 0; seen < MaximumStale && map.TryPrevious(ref at, floor, out uint entry); seen++)
         {
-            if (TryPin(index, out RecordHandle candidate))
+            if (TryPin(entry, at, out RecordHandle candidate))
             {
-                ref readonly BlockRecord record = ref candidate.Record;
-                if (address - record.Address < Math.Max(record.BlockByteCount, 1))
+                if (address - at < Math.Max(candidate.Record.BlockByteCount, 1))
                 {
                     found = candidate;
                     return true;
@@ -314,25 +381,5 @@ internal sealed unsafe partial class RecordStore
 
         found = default;
         return false;
-    }
-
-    private static bool Drop(RecordStripe* home)
-    {
-        // Order: a statistic outside the lock.
-        Interlocked.Increment(ref home->Dropped);
-        return false;
-    }
-
-    // kmemleak's way: the first refusal ends recording for good, since a table with holes would report nonsense; frees
-    // go on.
-    private bool SwitchOff(RecordStripe* home, bool isOutOfRange)
-    {
-        if (!isOutOfRange)
-        {
-            // Order: a latch, set once and only read; late readers record one block more.
-            Volatile.Write(ref _isFull, 1);
-        }
-
-        return Drop(home);
     }
 }

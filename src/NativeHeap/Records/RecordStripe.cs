@@ -4,19 +4,19 @@ using System.Runtime.InteropServices;
 namespace NativeLeak.NativeHeap.Records;
 
 /// <summary>
-/// One stripe: a lock, the records it owns that are free or wait to become free, and its share of the counters.
-/// 128 bytes, so that two stripes never share a cache line nor the pair of lines the prefetcher fetches together.
+/// What one thread number has of the record table: free entries and its share of the counters. Only the thread that
+/// bears the number writes it, so nothing here is locked or interlocked; stripe 0, of all threads without a number, has
+/// a lock. 128 bytes, so that two stripes never share a cache line nor the pair of lines the prefetcher fetches
+/// together.
 /// </summary>
 /// <remarks>
 /// <code>
-///   0 lock         4 free head      8 bump next    12 bump end
-///  16 retired head 20 retired tail  24 retired      28 since drain
-///  32 ordinal next 36 ordinal end
-///  40 allocated    48 allocated bytes              56 freed   64 freed bytes
-///  72 replaced     80 unknown frees 88 dropped      96 … 127 unused
+///   0 lock         4 mode          8 free head    12 free count
+///  16 spare head  20 bump next    24 bump end     28 birth tick
+///  32 sequence    36 forks        40 allocated    48 allocated bytes
+///  56 freed       64 freed bytes  72 replaced     80 unknown frees
+///  88 dropped     96 … 127 unused
 /// </code>
-/// Everything but <see cref="Replaced"/>, <see cref="UnknownFrees"/> and <see cref="Dropped"/> is written under the
-/// lock.
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = ByteCount)]
 internal struct RecordStripe
@@ -24,54 +24,63 @@ internal struct RecordStripe
     /// <summary>Size of a stripe in bytes.</summary>
     public const int ByteCount = 128;
 
-    /// <summary>The spin lock.</summary>
+    /// <summary><see cref="Mode"/> of a stripe that nobody used yet.</summary>
+    public const int Fresh = 0;
+
+    /// <summary><see cref="Mode"/> of a stripe with one writer.</summary>
+    public const int Owned = 1;
+
+    /// <summary><see cref="Mode"/> of the stripe that is used under its lock.</summary>
+    public const int Shared = 2;
+
+    /// <summary>The spin lock of stripe 0.</summary>
     [FieldOffset(0)] public int Lock;
 
-    /// <summary>First free record, 0 = none; the next one's index is in its <see cref="BlockRecord.Site"/>.</summary>
-    [FieldOffset(4)] public uint FreeHead;
+    /// <summary><see cref="Fresh"/>, <see cref="Owned"/> or <see cref="Shared"/>.</summary>
+    [FieldOffset(4)] public int Mode;
 
-    /// <summary>Next never-used record of the current slab.</summary>
-    [FieldOffset(8)] public uint BumpNext;
+    /// <summary>First free entry, 0 = none; the next one's index is in its <see cref="PackedRecord.SizeAndOrdinal"/>.</summary>
+    [FieldOffset(8)] public uint FreeHead;
 
-    /// <summary>End of the current slab.</summary>
-    [FieldOffset(12)] public uint BumpEnd;
+    /// <summary>Entries in that list.</summary>
+    [FieldOffset(12)] public uint FreeCount;
 
-    /// <summary>Oldest retired record, 0 = none.</summary>
-    [FieldOffset(16)] public uint RetiredHead;
+    /// <summary>A full batch of free entries put aside, 0 = none.</summary>
+    [FieldOffset(16)] public uint SpareHead;
 
-    /// <summary>Youngest retired record.</summary>
-    [FieldOffset(20)] public uint RetiredTail;
+    /// <summary>Next never-used entry.</summary>
+    [FieldOffset(20)] public uint BumpNext;
 
-    /// <summary>Records in the retired queue: garbage that a reader holds back.</summary>
-    [FieldOffset(24)] public uint Retired;
+    /// <summary>End of the never-used entries.</summary>
+    [FieldOffset(24)] public uint BumpEnd;
 
-    /// <summary>Records retired since the last attempt to drain the queue.</summary>
-    [FieldOffset(28)] public uint SinceDrain;
+    /// <summary>Tick of the last allocation.</summary>
+    [FieldOffset(28)] public uint Tick;
 
-    /// <summary>Next allocation ordinal of this stripe's batch.</summary>
-    [FieldOffset(32)] public uint OrdinalNext;
+    /// <summary>Number of the last allocation within its tick.</summary>
+    [FieldOffset(32)] public uint Sequence;
 
-    /// <summary>End of the batch.</summary>
-    [FieldOffset(36)] public uint OrdinalEnd;
+    /// <summary>Entries that this thread turned into forks.</summary>
+    [FieldOffset(36)] public uint Forks;
 
-    /// <summary>Blocks recorded by threads at home here.</summary>
+    /// <summary>Blocks recorded.</summary>
     [FieldOffset(40)] public long Allocated;
 
     /// <summary>Their bytes.</summary>
     [FieldOffset(48)] public long AllocatedBytes;
 
-    /// <summary>Blocks whose record is owned here and was removed.</summary>
+    /// <summary>Records removed.</summary>
     [FieldOffset(56)] public long Freed;
 
     /// <summary>Their bytes.</summary>
     [FieldOffset(64)] public long FreedBytes;
 
-    /// <summary>Records found stale: their block had been freed behind our back. Interlocked.</summary>
+    /// <summary>Records found stale: their block had been freed behind our back.</summary>
     [FieldOffset(72)] public long Replaced;
 
-    /// <summary>Frees of addresses without a record. Interlocked.</summary>
+    /// <summary>Frees of addresses without a record.</summary>
     [FieldOffset(80)] public long UnknownFrees;
 
-    /// <summary>Blocks not recorded for want of metadata memory. Interlocked.</summary>
+    /// <summary>Blocks not recorded for want of metadata memory.</summary>
     [FieldOffset(88)] public long Dropped;
 }

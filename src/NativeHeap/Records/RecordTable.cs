@@ -4,10 +4,11 @@
 // The one idea: addresses map to records by exchange, records live in pages that never go away, readers hold no lock.
 //
 // Locks, what they protect, and their order (docs/design/locking.md):
-//   1. RecordStripe.Lock      a stripe's free list, retired queue, slab cursor and counters; one at a time, never two
-//   2. RecordSlabs lock       the high-water mark and the commit; taken inside 1, a leaf
-//   3. OwnMemory lock         the table of our own ranges; taken inside nothing of ours, a leaf
-// Order: 1 → 2. No lock is held while calling out, allocating, throwing, or entering an epoch guard; no lock is ever
+//   1. RecordStripe.Lock      stripe 0 only, of threads without a number: its lists and counters
+//   2. RecordQueue.Lock       a queue of retired records that readers hold back
+//   3. RecordSlabs lock       the pool of batches, the high-water mark and the commit; a leaf
+//   4. OwnMemory lock         the table of our own ranges; taken inside nothing of ours, a leaf
+// Order: 1 → 2 → 3. No lock is held while calling out, allocating, throwing, or entering an epoch guard; no lock is ever
 // taken by a reader, in the parked world or in the child.
 // Safety: hands pointers to never-released pages on; dereferences nothing itself.
 using System.Runtime.CompilerServices;
@@ -32,12 +33,10 @@ internal static unsafe class RecordTable
     public static EpochGuard EnterGuard()
         => (s_store ?? throw new InvalidOperationException("the record table is not initialized")).Epochs.Enter();
 
-    /// <summary>The record with index 0 (never used); null before initialization. For the frozen world.</summary>
-    public static BlockRecord* First => s_store is { } store ? store.Slabs.First : null;
+    /// <summary>All live records as the frozen world reads them; empty before initialization.</summary>
+    public static FrozenRecords Freeze() => s_store is { } store ? store.Freeze() : default;
 
-    /// <summary>
-    /// Frozen-world enumeration runs over the indices 1 … HighWater − 1 and takes records whose state is Live.
-    /// </summary>
+    /// <summary>No more blocks are live than this.</summary>
     public static uint HighWater => s_store is { } store ? store.Slabs.HighWater : 1;
 
     /// <summary>The counters now.</summary>
@@ -118,4 +117,16 @@ internal static unsafe class RecordTable
         found = default;
         return false;
     }
+
+    /// <summary>
+    /// Takes a part out of the block around it; what is left before and behind stays recorded. Cold.
+    /// </summary>
+    /// <returns>False when no block contains <paramref name="address"/>.</returns>
+    public static bool FreePart(nuint address, nuint byteCount)
+        => s_store is { } store && store.FreePart(address, byteCount);
+
+    /// <summary>Begins a walk over all live records in order of address. Dispose it.</summary>
+    /// <exception cref="InvalidOperationException">The table is not initialized.</exception>
+    public static RecordCursor StartCursor()
+        => RecordCursor.Start(s_store ?? throw new InvalidOperationException("the record table is not initialized"));
 }

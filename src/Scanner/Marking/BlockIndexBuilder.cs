@@ -1,12 +1,11 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: builds the sorted block index of one scan from the frozen record table, in linear time.
 // Who calls it: ChildScan, first thing in the child.
-// The one idea: a least-significant-digit radix sort over 48 address bits; then one pass removes blocks that a younger
-// one lies over (freed behind our back and handed out again), so that the rest are disjoint.
-// Safety: arrays are sized from the count of the same frozen records they are filled from; digits are masked to the
-// histogram.
+// The one idea: the table's index lies in order of address, so its walk yields the blocks sorted; then one pass removes
+// blocks that a younger one lies over (freed behind our back and handed out again), so that the rest are disjoint.
+// Safety: arrays have room for every record there is; the walk stops at their end.
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using NativeLeak.Interop;
 using NativeLeak.NativeHeap.Records;
 using NativeLeak.Roots;
@@ -18,201 +17,123 @@ namespace NativeLeak.Marking;
 [ChildCode]
 internal static unsafe class BlockIndexBuilder
 {
-    private const int DigitBits = 12, DigitCount = 1 << DigitBits, Passes = 4;
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Entry
-    {
-        public nuint Address;
-        public uint Record;
-        public uint Ordinal;
-    }
+    // Records lie in order of allocation, not of address: each is fetched so many blocks ahead.
+    private const uint PrefetchDistance = 24;
 
     /// <summary>Fills <see cref="ChildState.Index"/>; false when memory for it was refused.</summary>
     [MethodImpl(ChildCode.Options)]
     public static bool Build(ChildState* state)
     {
-        ScanContext* context = state->Context;
-        uint live = CountLive(context);
-        nuint byteCount = ((nuint)live + 1) * (nuint)sizeof(Entry);
-        Entry* entries = (Entry*)ChildArena.Allocate(byteCount);
-        Entry* scratch = (Entry*)ChildArena.Allocate(byteCount);
-        uint* histogram = (uint*)ChildArena.Allocate(DigitCount * sizeof(uint));
-        if (entries == null || scratch == null || histogram == null)
+        FrozenRecords* frozen = &state->Context->Records;
+        BlockIndex* index = &state->Index;
+
+        // Address space for all that could be live; only what is gets touched.
+        nuint n = (nuint)frozen->HighWater + 1;
+        nuint* oddStarts = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
+        uint* oddRecords = (uint*)ChildArena.Allocate(n * sizeof(uint));
+        index->Start = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
+        index->End = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
+        index->Record = (uint*)ChildArena.Allocate(n * sizeof(uint));
+        index->State = ChildArena.Allocate(n);
+        if (oddStarts == null || oddRecords == null || index->Start == null || index->End == null
+            || index->Record == null || index->State == null)
         {
             return false;
         }
 
-        Collect(context, entries);
-        Sort(state, ref entries, scratch, histogram, live);
-        int count = DropOverlapped(state, entries, (int)live);
-        bool built = Fill(state, entries, count) && EnterPages(state);
-        ChildArena.Free(entries, byteCount);
-        ChildArena.Free(scratch, byteCount);
-        ChildArena.Free(histogram, DigitCount * sizeof(uint));
-        return built;
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static uint CountLive(ScanContext* context)
-    {
-        uint live = 0;
-        for (uint i = 1; i < context->RecordHighWater; i++)
-        {
-            live += (context->Records[i].StateWord & 3) == (uint)RecordState.Live ? 1u : 0u;
-        }
-
-        return live;
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static void Collect(ScanContext* context, Entry* entries)
-    {
-        uint n = 0;
-        for (uint i = 1; i < context->RecordHighWater; i++)
-        {
-            BlockRecord* record = context->Records + i;
-            if ((record->StateWord & 3) == (uint)RecordState.Live)
-            {
-                entries[n].Address = record->Address;
-                entries[n].Record = i;
-                entries[n].Ordinal = record->Ordinal;
-                n++;
-            }
-        }
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static void Sort(ChildState* state, ref Entry* entries, Entry* scratch, uint* histogram, uint count)
-    {
-        Entry* from = entries, to = scratch;
-        for (int pass = 0; pass < Passes; pass++)
-        {
-            state->View->Progress++;
-            int shift = pass * DigitBits;
-            for (int d = 0; d < DigitCount; d++)
-            {
-                histogram[d] = 0;
-            }
-
-            for (uint i = 0; i < count; i++)
-            {
-                histogram[(int)(from[i].Address >> shift) & (DigitCount - 1)]++;
-            }
-
-            uint sum = 0;
-            for (int d = 0; d < DigitCount; d++)
-            {
-                uint here = histogram[d];
-                histogram[d] = sum;
-                sum += here;
-            }
-
-            for (uint i = 0; i < count; i++)
-            {
-                to[histogram[(int)(from[i].Address >> shift) & (DigitCount - 1)]++] = from[i];
-            }
-
-            Entry* swap = from;
-            from = to;
-            to = swap;
-        }
-
-        // An even number of passes: the sorted entries are back where they began.
-        entries = from;
+        uint live = FrozenRecords.Collect(frozen, index->Start, index->Record, oddStarts, oddRecords, (uint)n - 1,
+            ref state->View->Progress);
+        ChildArena.Free(oddStarts, n * (nuint)sizeof(nuint));
+        ChildArena.Free(oddRecords, n * sizeof(uint));
+        Fill(state, live);
+        return ListLarge(index) && EnterPages(state);
     }
 
     // Of two blocks that overlap the older one cannot exist any more: native code freed it and its memory was handed out
     // again. Its record stays until the address itself is seen again; the scan just leaves it out.
     [MethodImpl(ChildCode.Options)]
-    private static int DropOverlapped(ChildState* state, Entry* entries, int count)
+    private static void Fill(ChildState* state, uint live)
     {
-        BlockRecord* records = state->Context->Records;
+        BlockIndex* index = &state->Index;
+        PackedRecord* entries = state->Context->Records.Entries;
         int kept = 0;
-        for (int i = 0; i < count; i++)
+        for (uint i = 0; i < live; i++)
         {
+            // Behind the last block stands record 0, which exists.
+            Sse.Prefetch0(entries + index->Record[i + PrefetchDistance < live ? i + PrefetchDistance : live]);
+            PackedRecord* record = entries + index->Record[i];
+            nuint start = index->Start[i];
             bool keep = true;
-            while (kept > 0)
+            while (kept > 0 && index->End[kept - 1] > start)
             {
-                BlockRecord* before = records + entries[kept - 1].Record;
-                if (End(before) <= entries[i].Address)
+                PackedRecord* before = entries + index->Record[kept - 1];
+                if (!PackedRecord.IsYounger(record->Ordinal, before->Ordinal))
                 {
-                    break;
-                }
-
-                // Ordinals wrap: the difference, not the order, says which is younger.
-                if ((int)(entries[i].Ordinal - entries[kept - 1].Ordinal) > 0)
-                {
-                    CountStale(state, before);
-                    kept--;
-                }
-                else
-                {
-                    CountStale(state, records + entries[i].Record);
+                    CountStale(state, record);
                     keep = false;
                     break;
                 }
+
+                CountStale(state, before);
+                kept--;
             }
 
             if (keep)
             {
-                entries[kept++] = entries[i];
+                // A block of no bytes still has an address of its own: it counts as one byte when pointers are looked up.
+                nuint byteCount = PackedRecord.ReadByteCount(record, entries);
+                index->Start[kept] = start;
+                index->End[kept] = start + (byteCount == 0 ? 1 : byteCount);
+                index->Record[kept] = index->Record[i];
+                bool isPrefixed = (RecordStateWord.Flags(record->StateWord) & BlockFlags.BstrPrefixed) != 0;
+                index->State[kept] = isPrefixed ? Reach.Prefixed : Reach.None;
+                kept++;
+            }
+
+            if ((i & 0xFFFF) == 0)
+            {
+                state->View->Progress++;
             }
         }
 
-        return kept;
+        index->Count = kept;
+        index->Lowest = kept == 0 ? 0 : index->Start[0];
+        index->Highest = kept == 0 ? 0 : index->End[kept - 1];
+        CountLive(state);
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static void CountStale(ChildState* state, BlockRecord* record)
-    {
-        state->Context->Counters->FreedBehindOurBack.Blocks++;
-        state->Context->Counters->FreedBehindOurBack.Bytes += (long)ByteCount(record);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nuint ByteCount(BlockRecord* record) => (nuint)(record->SizeApiFlags & BlockRecord.MaximumBlockByteCount);
-
-    // A block of no bytes still has an address of its own: it counts as one byte when pointers are looked up.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nuint End(BlockRecord* record)
-    {
-        nuint byteCount = ByteCount(record);
-        return record->Address + (byteCount == 0 ? 1 : byteCount);
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static bool Fill(ChildState* state, Entry* entries, int count)
+    private static void CountLive(ChildState* state)
     {
         BlockIndex* index = &state->Index;
-        nuint n = (nuint)count + 1;
-        index->Start = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
-        index->End = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
-        index->Record = (uint*)ChildArena.Allocate(n * sizeof(uint));
-        index->State = ChildArena.Allocate(n);
-        if (index->Start == null || index->End == null || index->Record == null || index->State == null)
-        {
-            return false;
-        }
-
         ScanCounters* counters = state->Context->Counters;
-        int large = 0;
-        for (int i = 0; i < count; i++)
+        PackedRecord* entries = state->Context->Records.Entries;
+        for (int i = 0; i < index->Count; i++)
         {
-            BlockRecord* record = state->Context->Records + entries[i].Record;
-            index->Start[i] = record->Address;
-            index->End[i] = End(record);
-            index->Record[i] = entries[i].Record;
-            byte flags = (byte)(record->SizeApiFlags >> 56);
-            index->State[i] = (flags & (byte)BlockFlags.BstrPrefixed) != 0 ? Reach.Prefixed : Reach.None;
-            large += index->End[i] - index->Start[i] >= BlockIndex.LargeByteCount ? 1 : 0;
+            nuint byteCount = index->End[i] - index->Start[i];
+            byteCount = byteCount == 1 ? PackedRecord.ReadByteCount(entries + index->Record[i], entries) : byteCount;
             counters->Live.Blocks++;
-            counters->Live.Bytes += (long)ByteCount(record);
+            counters->Live.Bytes += (long)byteCount;
+        }
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static void CountStale(ChildState* state, PackedRecord* record)
+    {
+        state->Context->Counters->FreedBehindOurBack.Blocks++;
+        state->Context->Counters->FreedBehindOurBack.Bytes
+            += (long)PackedRecord.ReadByteCount(record, state->Context->Records.Entries);
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static bool ListLarge(BlockIndex* index)
+    {
+        int large = 0;
+        for (int i = 0; i < index->Count; i++)
+        {
+            large += index->End[i] - index->Start[i] >= BlockIndex.LargeByteCount ? 1 : 0;
         }
 
-        index->Count = count;
-        index->Lowest = count == 0 ? 0 : index->Start[0];
-        index->Highest = count == 0 ? 0 : index->End[count - 1];
         index->Large = (int*)ChildArena.Allocate(((nuint)large + 1) * sizeof(int));
         index->LargeCount = large;
         if (index->Large == null)
@@ -220,7 +141,7 @@ internal static unsafe class BlockIndexBuilder
             return false;
         }
 
-        for (int i = 0, l = 0; i < count && l < large; i++)
+        for (int i = 0, l = 0; i < index->Count && l < large; i++)
         {
             if (index->End[i] - index->Start[i] >= BlockIndex.LargeByteCount)
             {

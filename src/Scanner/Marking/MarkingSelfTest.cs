@@ -27,18 +27,20 @@ internal static unsafe class MarkingSelfTest
         IPageSource pages = Platform.Pages;
         const nuint ByteCount = 5 * PageByteCount;
         byte* area = (byte*)pages.AllocatePrivate(ByteCount);
-        if (area == null)
+        PackedRecord* records = (PackedRecord*)(area + (2 * PageByteCount));
+        AddressIndex? index = area == null ? null : AddressIndex.TryCreate(pages, shift: 4, records);
+        if (index is null)
         {
+            pages.Release((nuint)area, area == null ? 0 : ByteCount);
             throw new InsufficientMemoryException("no memory for the marker's self-test");
         }
 
         try
         {
             byte* root = area, blocks = area + PageByteCount;
-            BlockRecord* records = (BlockRecord*)(area + (2 * PageByteCount));
             ScanContext* scan = (ScanContext*)(area + (3 * PageByteCount));
             SnapshotView* view = (SnapshotView*)(area + (4 * PageByteCount));
-            Plant(root, blocks, records);
+            Plant(root, blocks, records, index);
             Mapping* mapping = (Mapping*)(area + (3 * PageByteCount) + 2048);
             mapping->Start = (nuint)root;
             mapping->End = (nuint)blocks + PageByteCount;
@@ -46,8 +48,9 @@ internal static unsafe class MarkingSelfTest
             mapping->Kind = MappingKind.Anonymous;
             scan->GivenMappings = mapping;
             scan->GivenMappingCount = 1;
-            scan->Records = records;
-            scan->RecordHighWater = BlockCount + 1;
+            scan->Records.Entries = records;
+            scan->Records.HighWater = BlockCount + 1;
+            scan->Records.Aligned = index.Freeze();
             scan->ManagedHeap = ManagedHeapMode.None;
             scan->Counters = (ScanCounters*)(area + (4 * PageByteCount) + 1024);
             scan->Lost = (LostBlock*)(area + (4 * PageByteCount) + 2048);
@@ -57,19 +60,25 @@ internal static unsafe class MarkingSelfTest
         }
         finally
         {
+            index.Release();
             pages.Release((nuint)area, ByteCount);
         }
     }
 
     // root → 0 → 1; root → middle of 2 → 3; 4 → 5 and 5 → 4 lost together; 6 lost alone.
-    private static void Plant(byte* root, byte* blocks, BlockRecord* records)
+    private static void Plant(byte* root, byte* blocks, PackedRecord* records, AddressIndex index)
     {
         for (int i = 0; i < BlockCount; i++)
         {
-            records[i + 1].Address = At(blocks, i);
-            records[i + 1].SizeApiFlags = BlockRecord.Pack(BlockByteCount, AllocationApi.Unknown, BlockFlags.None);
-            records[i + 1].Ordinal = (uint)i;
-            records[i + 1].StateWord = (uint)RecordState.Live;
+            PackedRecord.Fill(records + i + 1, BlockByteCount, site: 0, (ulong)i);
+            RecordStateWord.Publish(ref records[i + 1].StateWord, AllocationApi.Unknown, BlockFlags.None, thread: 0);
+            uint* slot = index.FindOrCreate(At(blocks, i), BlockByteCount);
+            if (slot == null)
+            {
+                throw new InsufficientMemoryException("no memory for the marker's self-test");
+            }
+
+            *slot = (uint)(i + 1) | (index.GranuleOf(At(blocks, i)) << AddressIndex.GranuleShift);
         }
 
         *(nuint*)(root + 12) = At(blocks, 0); // 4-aligned on purpose

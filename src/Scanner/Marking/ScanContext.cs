@@ -14,8 +14,7 @@ namespace NativeLeak.Marking;
 internal unsafe struct ScanContext
 {
     // What to judge.
-    public BlockRecord* Records;
-    public uint RecordHighWater;
+    public FrozenRecords Records;
     public uint NowTick, MinimumAgeTicks;
 
     // What never counts as a root, and what always does.

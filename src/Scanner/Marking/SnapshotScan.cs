@@ -53,6 +53,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         _managed = ManagedHeapLayouts.Find(out string reason);
         ManagedHeapReason = reason;
         ChildCode.PrepareAll(typeof(MemoryRange).Assembly);
+        ChildCode.PrepareAll(typeof(RecordTable).Assembly);
         ChildCode.PrepareAll(typeof(SnapshotScan).Assembly);
 
         IPageSource pages = Platform.Pages;
@@ -109,8 +110,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->NowTick = CoarseClock.NowTicks;
         scan->OwnRanges = OwnMemory.Ranges;
         scan->OwnCount = OwnMemory.Count;
-        scan->Records = RecordTable.First;
-        scan->RecordHighWater = scan->Records == null ? 1 : RecordTable.HighWater;
+        scan->Records = RecordTable.Freeze();
 
         SnapshotRequest request = new()
         {

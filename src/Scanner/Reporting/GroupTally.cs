@@ -57,7 +57,7 @@ internal sealed class GroupTally(ReportedSite site, LeakKind kind, int sampleLim
         _threads.Add(block.ThreadNumber);
         if (_samples.Count < sampleLimit)
         {
-            _samples.Add(new LeakSample(UserAddress(block), (long)block.BlockByteCount, block.Ordinal, Hex(block)));
+            _samples.Add(new LeakSample(UserAddress(block), (long)block.BlockByteCount, (long)block.Ordinal, Hex(block)));
         }
 
         if (block.HolderAddress != 0 && _holderComplement == 0)

@@ -71,7 +71,7 @@ internal static unsafe class Classifier
         for (int i = 0; i < state->Index.Count; i++)
         {
             // Ticks wrap: the difference is the age; a block born after the scan's clock was read has a negative one.
-            int age = (int)(context->NowTick - context->Records[state->Index.Record[i]].BirthTick);
+            int age = (int)(context->NowTick - BirthTick(state, i));
             if (LostGraph.IsLost(state, i) && age < (int)context->MinimumAgeTicks)
             {
                 Seed(state, i, Reach.Young);
@@ -93,7 +93,16 @@ internal static unsafe class Classifier
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static nuint ByteCount(ChildState* state, int block)
-        => (nuint)(state->Context->Records[state->Index.Record[block]].SizeApiFlags & BlockRecord.MaximumBlockByteCount);
+        => PackedRecord.ReadByteCount(Record(state, block), state->Context->Records.Entries);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint BirthTick(ChildState* state, int block)
+        => PackedRecord.FullBirthTick((uint)(Record(state, block)->Ordinal >> PackedRecord.SequenceBits),
+            state->Context->NowTick);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static PackedRecord* Record(ChildState* state, int block)
+        => state->Context->Records.Entries + state->Index.Record[block];
 
     [MethodImpl(ChildCode.Options)]
     private static Verdict VerdictOf(ChildState* state, int block) => (byte)(state->Index.State[block] & Reach.Mask) switch
@@ -182,21 +191,22 @@ internal static unsafe class Classifier
     [MethodImpl(ChildCode.Options)]
     private static void WriteEntry(ChildState* state, LostBlock* entry, int block, Verdict verdict, uint leader)
     {
-        BlockRecord* record = state->Context->Records + state->Index.Record[block];
-        entry->Address = record->Address;
+        PackedRecord* record = Record(state, block);
+        nuint address = state->Index.Start[block];
+        entry->Address = address;
         entry->BlockByteCount = ByteCount(state, block);
         entry->Site = record->Site;
-        entry->Ordinal = record->Ordinal;
-        entry->BirthTick = record->BirthTick;
-        entry->ThreadNumber = (ushort)(record->StateWord >> 16);
+        entry->Ordinal = ((ulong)BirthTick(state, block) << PackedRecord.SequenceBits)
+            | (record->Ordinal & ((1ul << PackedRecord.SequenceBits) - 1));
+        entry->ThreadNumber = RecordStateWord.Thread(record->StateWord);
         entry->Verdict = verdict;
-        entry->Api = (byte)(record->SizeApiFlags >> 48);
-        entry->Flags = (byte)(record->SizeApiFlags >> 56);
+        entry->Api = (byte)RecordStateWord.Api(record->StateWord);
+        entry->Flags = (byte)RecordStateWord.Flags(record->StateWord);
         entry->Leader = leader;
         entry->HolderAddress = verdict == Verdict.Possible ? state->HolderAddress[block] : 0;
         entry->HolderValue = verdict == Verdict.Possible ? state->HolderValue[block] : 0;
         nint wanted = entry->BlockByteCount < LostBlock.SampleByteCount ? (nint)entry->BlockByteCount : LostBlock.SampleByteCount;
-        nint got = SafeRead.Copy(state->OwnProcessId, record->Address, entry->Sample, wanted);
+        nint got = SafeRead.Copy(state->OwnProcessId, address, entry->Sample, wanted);
         entry->SampleCount = (byte)(got < 0 ? 0 : got);
     }
 }

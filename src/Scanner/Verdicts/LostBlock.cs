@@ -22,14 +22,11 @@ internal unsafe struct LostBlock
     /// <summary>Bytes asked for.</summary>
     [FieldOffset(8)] public nuint BlockByteCount;
 
+    /// <summary>Order of allocation: birth tick · 2¹⁹ + sequence in that tick.</summary>
+    [FieldOffset(16)] public ulong Ordinal;
+
     /// <summary>Allocation site.</summary>
-    [FieldOffset(16)] public uint Site;
-
-    /// <summary>Order of allocation.</summary>
-    [FieldOffset(20)] public uint Ordinal;
-
-    /// <summary>Birth, in ticks of 16 ms.</summary>
-    [FieldOffset(24)] public uint BirthTick;
+    [FieldOffset(24)] public uint Site;
 
     /// <summary>Number of the allocating thread.</summary>
     [FieldOffset(28)] public ushort ThreadNumber;
@@ -60,6 +57,9 @@ internal unsafe struct LostBlock
 
     /// <summary>Valid bytes in <see cref="Sample"/> (0 … 30).</summary>
     [FieldOffset(94)] public byte SampleCount;
+
+    /// <summary>Birth, in ticks of 16 ms.</summary>
+    public readonly uint BirthTick => (uint)(Ordinal >> NativeHeap.Records.PackedRecord.SequenceBits);
 
     /// <summary>The block's <see cref="NativeHeap.Records.BlockFlags"/>.</summary>
     [FieldOffset(95)] public byte Flags;

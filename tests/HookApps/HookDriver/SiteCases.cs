@@ -32,7 +32,7 @@ internal static unsafe class SiteCases
             else
             {
                 using RecordHandle handle = found;
-                ref readonly BlockRecord record = ref handle.Record;
+                BlockRecord record = handle.Record;
                 IEnumerable<string> frames = SiteDepot.GetStack(record.Site)?.Frames.Select(frame => frame.ToString()) ?? [];
                 bool isAttributed = frames.Any(frame => frame.StartsWith("HookDriver.SiteCases.Named", StringComparison.Ordinal));
                 line = $"bytes={record.BlockByteCount} api={record.Api} flags={record.Flags} "

@@ -157,16 +157,16 @@ internal sealed unsafe class MemoryDifferentialTests
     public void AFailedReallocLeavesTheRecordAsItWas()
     {
         void* block = TrackedMemory.Alloc(80);
-        uint ordinal = Ordinal(block);
+        ulong ordinal = Ordinal(block);
         Assert.That(() => TrackedMemory.Realloc(block, nuint.MaxValue), Throws.TypeOf<OutOfMemoryException>());
         Recording.AssertRecorded((nint)block, 80, AllocationApi.NativeMemoryAlloc, BlockFlags.None,
             nameof(AFailedReallocLeavesTheRecordAsItWas));
         Assert.That(Ordinal(block), Is.EqualTo(ordinal));
         TrackedMemory.Free(block);
 
-        static uint Ordinal(void* block)
+        static ulong Ordinal(void* block)
         {
-            uint ordinal = 0;
+            ulong ordinal = 0;
             if (Recording.IsOn && RecordTable.TryRemove((nuint)block, out BlockRecord record))
             {
                 ordinal = record.Ordinal;

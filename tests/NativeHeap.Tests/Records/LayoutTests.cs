@@ -5,26 +5,23 @@ using NativeLeak.NativeHeap.Records;
 namespace NativeLeak.NativeHeap.Tests.Records;
 
 [TestFixture]
-internal sealed class LayoutTests
+internal sealed unsafe class LayoutTests
 {
     private static readonly TestCaseData[] s_fields =
     [
-        new(typeof(BlockRecord), nameof(BlockRecord.Address), 0),
-        new(typeof(BlockRecord), nameof(BlockRecord.SizeApiFlags), 8),
-        new(typeof(BlockRecord), nameof(BlockRecord.Site), 16),
-        new(typeof(BlockRecord), nameof(BlockRecord.Ordinal), 20),
-        new(typeof(BlockRecord), nameof(BlockRecord.BirthTick), 24),
-        new(typeof(BlockRecord), nameof(BlockRecord.StateWord), 28),
+        new(typeof(PackedRecord), nameof(PackedRecord.SiteAndOrdinal), 0),
+        new(typeof(PackedRecord), nameof(PackedRecord.SizeAndOrdinal), 8),
+        new(typeof(PackedRecord), nameof(PackedRecord.StateWord), 12),
         new(typeof(RecordStripe), nameof(RecordStripe.Lock), 0),
-        new(typeof(RecordStripe), nameof(RecordStripe.FreeHead), 4),
-        new(typeof(RecordStripe), nameof(RecordStripe.BumpNext), 8),
-        new(typeof(RecordStripe), nameof(RecordStripe.BumpEnd), 12),
-        new(typeof(RecordStripe), nameof(RecordStripe.RetiredHead), 16),
-        new(typeof(RecordStripe), nameof(RecordStripe.RetiredTail), 20),
-        new(typeof(RecordStripe), nameof(RecordStripe.Retired), 24),
-        new(typeof(RecordStripe), nameof(RecordStripe.SinceDrain), 28),
-        new(typeof(RecordStripe), nameof(RecordStripe.OrdinalNext), 32),
-        new(typeof(RecordStripe), nameof(RecordStripe.OrdinalEnd), 36),
+        new(typeof(RecordStripe), nameof(RecordStripe.Mode), 4),
+        new(typeof(RecordStripe), nameof(RecordStripe.FreeHead), 8),
+        new(typeof(RecordStripe), nameof(RecordStripe.FreeCount), 12),
+        new(typeof(RecordStripe), nameof(RecordStripe.SpareHead), 16),
+        new(typeof(RecordStripe), nameof(RecordStripe.BumpNext), 20),
+        new(typeof(RecordStripe), nameof(RecordStripe.BumpEnd), 24),
+        new(typeof(RecordStripe), nameof(RecordStripe.Tick), 28),
+        new(typeof(RecordStripe), nameof(RecordStripe.Sequence), 32),
+        new(typeof(RecordStripe), nameof(RecordStripe.Forks), 36),
         new(typeof(RecordStripe), nameof(RecordStripe.Allocated), 40),
         new(typeof(RecordStripe), nameof(RecordStripe.AllocatedBytes), 48),
         new(typeof(RecordStripe), nameof(RecordStripe.Freed), 56),
@@ -32,13 +29,19 @@ internal sealed class LayoutTests
         new(typeof(RecordStripe), nameof(RecordStripe.Replaced), 72),
         new(typeof(RecordStripe), nameof(RecordStripe.UnknownFrees), 80),
         new(typeof(RecordStripe), nameof(RecordStripe.Dropped), 88),
+        new(typeof(RecordQueue), nameof(RecordQueue.Lock), 0),
+        new(typeof(RecordQueue), nameof(RecordQueue.Head), 4),
+        new(typeof(RecordQueue), nameof(RecordQueue.Tail), 8),
+        new(typeof(RecordQueue), nameof(RecordQueue.SinceDrain), 12),
+        new(typeof(RecordQueue), nameof(RecordQueue.Count), 16),
     ];
 
     [TestCaseSource(nameof(s_fields))]
     public void AFieldStandsWhereTheDrawingSays(Type type, string field, int offset)
         => Assert.That((int)Marshal.OffsetOf(type, field), Is.EqualTo(offset));
 
-    [TestCase(typeof(BlockRecord), BlockRecord.ByteCount, 32)]
+    [TestCase(typeof(PackedRecord), PackedRecord.ByteCount, 16)]
+    [TestCase(typeof(RecordQueue), RecordQueue.ByteCount, 128)]
     [TestCase(typeof(RecordStripe), RecordStripe.ByteCount, 128)]
     public void AStructHasTheSizeOfItsDrawing(Type type, int constant, int byteCount)
     {
@@ -50,27 +53,80 @@ internal sealed class LayoutTests
     public void EveryFieldOfARecordIsInTheTable()
     {
         string[] listed = [.. s_fields.Select(row => $"{row.Arguments[0]}.{row.Arguments[1]}")];
-        string[] declared = [.. new[] { typeof(BlockRecord), typeof(RecordStripe) }
+        string[] declared = [.. new[] { typeof(PackedRecord), typeof(RecordStripe), typeof(RecordQueue) }
             .SelectMany(type => type.GetFields().Where(field => !field.IsLiteral).Select(field => $"{type}.{field.Name}"))];
         Assert.That(listed, Is.EquivalentTo(declared));
     }
 
-    [TestCase(0u, AllocationApi.Unknown, BlockFlags.None)]
-    [TestCase(0xFFFF_FFFF_FFFFul, AllocationApi.MarshalSecureStringToCoTaskMemUnicode, BlockFlags.Aligned | BlockFlags.BstrPrefixed)]
-    [TestCase(4096ul, AllocationApi.MarshalStringToBSTR, BlockFlags.BstrPrefixed)]
-    public void SizeApiAndFlagsSurvivePacking(ulong byteCount, AllocationApi api, BlockFlags flags)
+    [Test]
+    public void TheHotWordsOfTwoStripesAreTwoLinesApart()
     {
-        BlockRecord record = new() { SizeApiFlags = BlockRecord.Pack((nuint)byteCount, api, flags) };
-        Assert.That(record.BlockByteCount, Is.EqualTo((nuint)byteCount));
-        Assert.That(record.Api, Is.EqualTo(api));
-        Assert.That(record.Flags, Is.EqualTo(flags));
+        int last = s_fields.Where(row => (Type)row.Arguments[0]! == typeof(RecordStripe)).Max(row => (int)row.Arguments[2]!);
+        Assert.That(last + sizeof(long), Is.LessThanOrEqualTo(RecordStripe.ByteCount));
+        Assert.That(RecordStripe.ByteCount % 128, Is.Zero, "pairs of lines are fetched together");
+        Assert.That(RecordQueue.ByteCount % 128, Is.Zero);
+    }
+
+    // One field at a time all ones: it reads back, and no other does.
+    [TestCase(PackedRecord.SiteBits, 0)]
+    [TestCase(PackedRecord.OrdinalBits, 1)]
+    [TestCase(29, 2)]
+    [TestCase(5, 3)]
+    [TestCase(5, 4)]
+    [TestCase(14, 5)]
+    public void AFieldOfARecordHasItsBitsToItself(int bits, int field)
+    {
+        ulong[] values = new ulong[6];
+        values[field] = (1UL << bits) - 1;
+        PackedRecord record = default;
+        PackedRecord.Fill(&record, (uint)values[2], (uint)values[0], values[1]);
+        RecordStateWord.Publish(ref record.StateWord, (AllocationApi)values[3], (BlockFlags)values[4], (ushort)values[5]);
+        Assert.That(record.State, Is.EqualTo(RecordState.Live));
+        Assert.That(RecordStateWord.Pins(record.StateWord), Is.Zero);
+        ulong[] read =
+        [
+            record.Site, record.Ordinal, PackedRecord.ReadByteCount(&record, &record),
+            (ulong)RecordStateWord.Api(record.StateWord), (ulong)RecordStateWord.Flags(record.StateWord),
+            RecordStateWord.Thread(record.StateWord),
+        ];
+        Assert.That(read, Is.EqualTo(values));
     }
 
     [Test]
-    public void ABlockTooLargeToDescribeIsDescribedAsTheLargest()
+    public void EveryApiAndEveryFlagFitsItsField()
     {
-        BlockRecord record = new() { SizeApiFlags = BlockRecord.Pack(nuint.MaxValue, AllocationApi.Unknown, BlockFlags.None) };
-        Assert.That(record.BlockByteCount, Is.EqualTo(unchecked((nuint)BlockRecord.MaximumBlockByteCount)));
-        Assert.That(record.Api, Is.EqualTo(AllocationApi.Unknown));
+        Assert.That(Enum.GetValues<AllocationApi>().Max(api => (int)api), Is.LessThanOrEqualTo(RecordStateWord.MaximumApi));
+        Assert.That(Enum.GetValues<BlockFlags>().Max(flag => (int)flag), Is.LessThanOrEqualTo(RecordStateWord.MaximumFlags));
+    }
+
+    [Test]
+    public void ASizeTooLargeForItsFieldIsReadFromTheSizeEntry()
+    {
+        PackedRecord* entries = stackalloc PackedRecord[3];
+        entries[2].SiteAndOrdinal = 1UL << 40;
+        PackedRecord.Fill(entries + 1, (uint)PackedRecord.LargeByteCount | 2, 7, ulong.MaxValue >> 18);
+        Assert.That(entries[1].SizeEntry, Is.EqualTo(2u));
+        Assert.That((ulong)PackedRecord.ReadByteCount(entries + 1, entries), Is.EqualTo(1UL << 40));
+        Assert.That(entries[1].Site, Is.EqualTo(7u));
+    }
+
+    [TestCase(5u, 100u, 5u)]
+    [TestCase(100u, 100u, 100u)]
+    [TestCase(130u, 100u, 130u, Description = "born after the clock was read")]
+    [TestCase(5u, (1u << 27) + 100u, (1u << 27) + 5u)]
+    [TestCase((1u << 27) - 5u, (1u << 27) + 100u, (1u << 27) - 5u)]
+    [TestCase((1u << 27) - 1u, (7u << 27) + 4u, (7u << 27) - 1u)]
+    public void ABirthTickGetsItsUpperBitsBackFromTheClock(uint stored, uint now, uint full)
+        => Assert.That(PackedRecord.FullBirthTick(stored & ((1u << 27) - 1), now), Is.EqualTo(full));
+
+    [Test]
+    public void TheOrderOfOrdinalsSurvivesOneWrap()
+    {
+        const ulong Last = (1UL << PackedRecord.OrdinalBits) - 1;
+        Assert.That(PackedRecord.IsYounger(2, 1));
+        Assert.That(PackedRecord.IsYounger(1, 2), Is.False);
+        Assert.That(PackedRecord.IsYounger(1, 1), Is.False);
+        Assert.That(PackedRecord.IsYounger(3, Last));
+        Assert.That(PackedRecord.IsYounger(Last, 3), Is.False);
     }
 }

@@ -52,12 +52,12 @@ internal sealed class OutOfMetadataTests
         RecordStore store = RecordStore.TryCreate(pages)!;
         store.Slabs.ByteLimit = RecordSlabs.CommitStepByteCount;
         nuint recorded = 0;
-        while (store.Insert((recorded + 1) * 16, 8, AllocationApi.Unknown, BlockFlags.None, 0))
+        while (store.Insert((recorded + 1) * 64, 8, AllocationApi.Unknown, BlockFlags.None, 0))
         {
             recorded++;
         }
 
-        Assert.That(recorded, Is.EqualTo((RecordSlabs.CommitStepByteCount / BlockRecord.ByteCount) - 1));
+        Assert.That(recorded, Is.EqualTo((RecordSlabs.CommitStepByteCount / PackedRecord.ByteCount) - 1));
         Assert.That(store.IsFull);
     }
 

@@ -10,10 +10,10 @@ internal sealed class RecordStateWordTests
     public void ARecordWithoutPinsIsHandedToReclamationByWhoRetiresIt()
     {
         uint word = 0;
-        RecordStateWord.Publish(ref word, 513);
-        Assert.That(new BlockRecord { StateWord = word }.ThreadNumber, Is.EqualTo(513));
+        RecordStateWord.Publish(ref word, AllocationApi.Unknown, BlockFlags.None, 513);
+        Assert.That(RecordStateWord.Thread(word), Is.EqualTo(513));
         Assert.That(RecordStateWord.Retire(ref word));
-        Assert.That(new BlockRecord { StateWord = word }.State, Is.EqualTo(RecordState.Retired));
+        Assert.That(new PackedRecord { StateWord = word }.State, Is.EqualTo(RecordState.Retired));
         RecordStateWord.Reclaim(ref word);
         Assert.That(word, Is.EqualTo(0u));
     }
@@ -22,7 +22,7 @@ internal sealed class RecordStateWordTests
     public void APinnedRecordIsHandedToReclamationByTheLastPinOnly()
     {
         uint word = 0;
-        RecordStateWord.Publish(ref word, 7);
+        RecordStateWord.Publish(ref word, AllocationApi.MarshalStringToBSTR, BlockFlags.Aligned, 7);
         Assert.That(RecordStateWord.TryPin(ref word));
         Assert.That(RecordStateWord.TryPin(ref word));
         Assert.That(RecordStateWord.Unpin(ref word), Is.False, "a live record is not reclaimed");
@@ -37,7 +37,7 @@ internal sealed class RecordStateWordTests
     public void MorePinsThanTheFieldHoldsAreRefusedNotOverflowed()
     {
         uint word = 0;
-        RecordStateWord.Publish(ref word, ushort.MaxValue);
+        RecordStateWord.Publish(ref word, AllocationApi.Unknown, BlockFlags.None, RecordStateWord.MaximumThreadNumber);
         for (int i = 0; i < RecordStateWord.MaximumPins; i++)
         {
             Assert.That(RecordStateWord.TryPin(ref word));
@@ -45,9 +45,9 @@ internal sealed class RecordStateWordTests
 
         Assert.That(RecordStateWord.TryPin(ref word), Is.False);
         Assert.That(RecordStateWord.Pins(word), Is.EqualTo(RecordStateWord.MaximumPins));
-        BlockRecord record = new() { StateWord = word };
-        Assert.That(record.ThreadNumber, Is.EqualTo(ushort.MaxValue));
-        Assert.That(record.State, Is.EqualTo(RecordState.Live));
+        Assert.That(RecordStateWord.Thread(word), Is.EqualTo(RecordStateWord.MaximumThreadNumber));
+        Assert.That(RecordStateWord.Api(word), Is.EqualTo(AllocationApi.Unknown));
+        Assert.That(new PackedRecord { StateWord = word }.State, Is.EqualTo(RecordState.Live));
     }
 
     [Test]

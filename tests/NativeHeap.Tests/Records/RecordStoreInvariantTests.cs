@@ -20,18 +20,45 @@ internal sealed unsafe class RecordStoreInvariantTests
 
         store.TryRemove(16, out _);
         Assert.That(store.FindBrokenInvariant(), Is.Null);
-        BlockRecord* record = store.Slabs.First + 5;
-        BlockRecord saved = *record;
-        record->StateWord = 0;
-        Assert.That(store.FindBrokenInvariant(), Does.Contain("invariant 1"), "a record lost from all lists");
-        *record = saved;
-        record->Address += 16;
-        Assert.That(store.FindBrokenInvariant(), Does.Contain("invariant 2"), "a record under another's address");
-        *record = saved;
-        record->SizeApiFlags += 1;
+        PackedRecord* records = store.Slabs.First;
+        PackedRecord saved = records[5];
+        records[5].StateWord = (uint)RecordState.Empty;
+        Assert.That(store.FindBrokenInvariant(), Does.Contain("invariant 2"), "a slot names a record that is not live");
+        records[5] = saved;
+        records[5].SizeAndOrdinal += 1;
         Assert.That(store.FindBrokenInvariant(), Does.Contain("invariant 4"), "a size that does not add up");
-        *record = saved;
-        store.Slabs.First[1].StateWord = (uint)RecordState.Retired;
+        records[5] = saved;
+        uint free = FreeEntry(store);
+        records[free].StateWord = (uint)RecordState.Retired;
         Assert.That(store.FindBrokenInvariant(), Does.Contain("invariant 3"), "a retired record in the free list");
+        records[free].StateWord = (uint)RecordState.Empty;
+        records[free].SizeAndOrdinal = free;
+        Assert.That(store.FindBrokenInvariant(), Is.Null, "the list's count says where it ends");
+        uint* slot = FindSlot(store, 5 * 16);
+        uint word = *slot;
+        *slot = 0;
+        Assert.That(store.FindBrokenInvariant(), Does.Contain("invariant 1"), "a record lost from all places");
+        *slot = word;
+        Assert.That(store.FindBrokenInvariant(), Is.Null, "mended");
+    }
+
+    private static uint FreeEntry(RecordStore store)
+    {
+        uint entry = 1;
+        while (store.Slabs.First[entry].StateWord != 0 || store.Slabs.First[entry].SiteAndOrdinal == 0)
+        {
+            entry++;
+        }
+
+        return entry;
+    }
+
+    // Blocks 16 apart share forks: the sub-slot of the granule.
+    private static uint* FindSlot(RecordStore store, nuint address)
+    {
+        FrozenRecords frozen = store.Freeze();
+        uint* leaf = (uint*)frozen.Aligned.Directory[0];
+        uint fork = leaf[address >> 6] & AddressIndex.IndexMask;
+        return (uint*)(frozen.Entries + fork) + ((address >> 4) & 3);
     }
 }

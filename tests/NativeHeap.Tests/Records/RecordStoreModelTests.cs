@@ -29,7 +29,7 @@ internal sealed class RecordStoreModelTests
             from operation in Gen.Elements(Operation.Insert, Operation.Insert, Operation.Insert, Operation.Remove,
                 Operation.Remove, Operation.Find, Operation.Restore, Operation.EnterGuard, Operation.ExitGuard)
             from place in Gen.Choose(0, 40)
-            from size in Gen.Choose(0, 1 << 20)
+            from size in Gen.Choose(0, 16)
             select new Step(operation, place, size);
         Prop.ForAll(step.ListOf(300).ToArbitrary(), steps => Run(steps)).Check(
             Config.QuickThrowOnFailure.WithMaxTest(150).WithStartSize(1).WithEndSize(300));

@@ -14,7 +14,8 @@ internal sealed unsafe class MarkingWorld : IDisposable
     private const nuint Page = 4096;
     private readonly nuint _area;
     private readonly nuint _byteCount;
-    private readonly BlockRecord* _records;
+    private readonly WorldPages _pages = new();
+    private readonly RecordStore _store;
     private readonly ScanContext* _context;
     private readonly SnapshotView* _view;
     private readonly ScanCounters* _counters;
@@ -26,22 +27,20 @@ internal sealed unsafe class MarkingWorld : IDisposable
     public MarkingWorld(int blockCapacity, nuint heapByteCount)
     {
         _heapByteCount = Align(heapByteCount);
-        nuint recordBytes = Align((nuint)(blockCapacity + 1) * BlockRecord.ByteCount);
         nuint lostBytes = Align((nuint)(blockCapacity + 1) * LostBlock.ByteCount);
-        _byteCount = Page + _heapByteCount + recordBytes + lostBytes + (3 * Page);
+        _byteCount = Page + _heapByteCount + lostBytes + (3 * Page);
         _area = Platform.Pages.AllocatePrivate(_byteCount);
         Assert.That(_area, Is.Not.Zero);
         Root = (byte*)_area;
         Heap = (byte*)(_area + Page);
-        _records = (BlockRecord*)(_area + Page + _heapByteCount);
-        _lost = (LostBlock*)((nuint)_records + recordBytes);
+        _lost = (LostBlock*)(_area + Page + _heapByteCount);
+        _store = RecordStore.TryCreate(_pages)!;
         _context = (ScanContext*)((nuint)_lost + lostBytes);
         _view = (SnapshotView*)((nuint)_context + Page);
         _counters = (ScanCounters*)((nuint)_view + Page);
         Mappings = (Mapping*)((nuint)_context + 1024);
         _context->GivenMappings = Mappings;
         _context->ManagedHeap = ManagedHeapMode.None;
-        _context->Records = _records;
         _context->Counters = _counters;
         _context->Lost = _lost;
         _context->LostCapacity = blockCapacity + 1;
@@ -63,15 +62,18 @@ internal sealed unsafe class MarkingWorld : IDisposable
     public ReadOnlySpan<LostBlock> Lost => new(_lost, (int)_counters->LostCount);
 
     /// <summary>Adds a live block at an offset of the heap and returns its address.</summary>
-    public nuint AddBlock(nuint offset, nuint byteCount, BlockFlags flags = BlockFlags.None, uint birthTick = 0, uint? ordinal = null)
+    public nuint AddBlock(nuint offset, nuint byteCount, BlockFlags flags = BlockFlags.None, uint birthTick = 0, ulong? ordinal = null)
     {
-        BlockRecord* record = _records + ++_count;
-        record->Address = (nuint)Heap + offset;
-        record->SizeApiFlags = BlockRecord.Pack(byteCount, AllocationApi.Unknown, flags);
-        record->Ordinal = ordinal ?? (uint)_count;
-        record->BirthTick = birthTick;
-        record->StateWord = (uint)RecordState.Live;
-        return record->Address;
+        // Put back, not inserted: so birth and order are the test's, and overlapped blocks stay for the scan to find.
+        BlockRecord record = new()
+        {
+            Address = (nuint)Heap + offset,
+            BlockByteCount = byteCount,
+            Flags = flags,
+            Ordinal = ordinal ?? (((ulong)birthTick << PackedRecord.SequenceBits) | (uint)++_count),
+        };
+        Assert.That(_store.Restore(in record));
+        return record.Address;
     }
 
     /// <summary>Adds a mapping; without any, root area and heap are one readable and writable mapping.</summary>
@@ -92,7 +94,7 @@ internal sealed unsafe class MarkingWorld : IDisposable
         }
 
         _context->GivenMappingCount = _mappings;
-        _context->RecordHighWater = (uint)_count + 1;
+        _context->Records = _store.Freeze();
         ChildScan.Run(_view, _context);
     }
 
@@ -123,7 +125,11 @@ internal sealed unsafe class MarkingWorld : IDisposable
         throw new InvalidOperationException("the block is not in the list");
     }
 
-    public void Dispose() => Platform.Pages.Release(_area, _byteCount);
+    public void Dispose()
+    {
+        _pages.Dispose();
+        Platform.Pages.Release(_area, _byteCount);
+    }
 
     private static nuint Align(nuint byteCount) => (byteCount + Page - 1) & ~(Page - 1);
 }

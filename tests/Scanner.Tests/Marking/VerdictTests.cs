@@ -124,7 +124,7 @@ internal sealed unsafe class VerdictTests
     public void Of_two_overlapping_blocks_the_older_one_was_freed_behind_our_back()
     {
         using MarkingWorld world = new(3, 4096);
-        world.AddBlock(64, 128, ordinal: uint.MaxValue - 1);
+        world.AddBlock(64, 128, ordinal: (1UL << PackedRecord.OrdinalBits) - 2);
         nuint younger = world.AddBlock(96, 32, ordinal: 3); // the ordinal wrapped in between
         nuint beside = world.AddBlock(256, 32, ordinal: 2);
         world.Scan();

@@ -41,7 +41,7 @@ internal sealed class ReportBuilderTests
             Assert.That(group.Samples, Has.Count.EqualTo(2));
             Assert.That(group.Samples[0].Address, Is.EqualTo((nuint)0x7000));
             LeakSample sample = group.Samples[0];
-            Assert.That((sample.ByteCount, sample.Ordinal, sample.Hex), Is.EqualTo((100, 7, "4142")));
+            Assert.That((sample.ByteCount, sample.Ordinal, sample.Hex), Is.EqualTo((100, (80L << 19) + 7, "4142")));
             Assert.That(report.IsConclusive && report.HasLeaks);
         });
     }
