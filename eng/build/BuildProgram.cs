@@ -22,6 +22,7 @@ internal static class BuildProgram
         new("test", "[SUITE…]", "build, run every suite under tests/ (or those whose names contain SUITE), sum up", TestAsync),
         new("demo", "[--clean]", "run samples/Ingest under the detector; --clean: the same work without its leaks", DemoAsync),
         new("soak", "[--snapshots N]", "take N snapshots (1000) under full load and check every mark", SoakAsync),
+        new("bench", "[--peers] [--parts]", "measure against plain calls (--peers: and C tools; --parts: part by part); --rounds N, --quick", BenchAsync),
         new("run", "-- COMMAND…", "run a command with the detector switched on; its exit code is kept", RunCommandAsync),
         new("env", "[--shell bash|pwsh]", "print the variables that switch the detector on in a shell", PrintEnvironmentAsync),
         new("clean", "", "remove what was built", CleanAsync),
@@ -126,6 +127,13 @@ internal static class BuildProgram
         }
 
         return await Tool.RunAsync(start).ConfigureAwait(false);
+    }
+
+    private static async Task<int> BenchAsync(IReadOnlyList<string> words)
+    {
+        BenchmarkOptions options = BenchmarkOptions.Read(words);
+        int exitCode = await BuildAsync([]).ConfigureAwait(false);
+        return exitCode != 0 ? exitCode : await Benchmark.RunAsync(options).ConfigureAwait(false);
     }
 
     private static async Task<int> RunCommandAsync(IReadOnlyList<string> arguments)

@@ -127,7 +127,7 @@ internal sealed partial class DocumentTests
     [GeneratedRegex(@"build\.(sh|ps1) (?<verb>[a-z][a-z-]*)")]
     private static partial Regex Command();
 
-    [GeneratedRegex(@"^(src|tests|eng|docs|samples)/[\w./-]+$")]
+    [GeneratedRegex(@"^(src|tests|eng|docs|samples|benchmarks)/[\w./-]+$")]
     private static partial Regex SourcePath();
 
     [GeneratedRegex(@"^(?<fixture>\w+Tests)(\.(?<test>\w+))?$")]
