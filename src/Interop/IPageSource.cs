@@ -24,6 +24,9 @@ internal interface IPageSource
     /// <summary>Pages shared with a cloned child (MAP_SHARED), committed on first touch. Returns their start, or 0.</summary>
     nuint AllocateShared(nuint byteCount);
 
+    /// <summary>Bytes of committed pages that were ever written or read, as far as the system tells; else all.</summary>
+    nuint CountTouched(nuint address, nuint byteCount) => byteCount;
+
     /// <summary>Gives a whole reservation or allocation back and unregisters it.</summary>
     void Release(nuint address, nuint byteCount);
 }

@@ -23,15 +23,23 @@ public static class LeakDetector
 
     /// <summary>Starts the detector: blocks allocated from now on are recorded and judged. When it runs already
     /// (because the environment started it), its options are replaced, except <see
-    /// cref="LeakDetectorOptions.StackDepth"/>,
-    /// <see cref="LeakDetectorOptions.ReportAt"/> and <see cref="LeakDetectorOptions.FirstScan"/>, which are read when
-    /// it starts. Cost: some milliseconds, once.</summary>
+    /// cref="LeakDetectorOptions.ReportAt"/> and <see cref="LeakDetectorOptions.FirstScan"/>, which are read when it
+    /// starts, and <see cref="LeakDetectorOptions.Level"/>, <see cref="LeakDetectorOptions.StackDepth"/>, <see
+    /// cref="LeakDetectorOptions.SampleIntervalBytes"/> and <see
+    /// cref="LeakDetectorOptions.MaximumTrackerMemoryBytes"/>, which are read at the first start of the process and then
+    /// hold. Every block whose allocation begins after this method returned is seen; of those that other threads
+    /// allocate meanwhile, the ones from the instant on at which the runtime's functions are redirected. Cost: some
+    /// milliseconds, once.</summary>
     /// <param name="options">How it works; null: what the environment says.</param>
-    /// <returns>Whether the detector runs now; false where this platform is not supported.</returns>
+    /// <returns>Whether the detector runs now; false where this platform is not supported, and when the level is
+    /// off.</returns>
     public static bool Start(LeakDetectorOptions? options = null) => Startup.StartFromCode(options ?? new());
 
-    /// <summary>Stops scans and exit reports. Allocations and frees stay recorded, so that a later <see cref="Start"/>
-    /// knows every block. Nothing happens when the detector does not run. Does not wait for a scan that runs.</summary>
+    /// <summary>Stops scans, exit reports, and the recording of new blocks; cost of an allocation then: a counter. Frees
+    /// of recorded blocks are still seen, so that after a later <see cref="Start"/> those that live on are judged as
+    /// before. Blocks allocated in between stay unknown: they are read as roots (nothing is wrongly called lost), and
+    /// every later report says how many they are. Nothing happens when the detector does not run. Does not wait for a
+    /// scan that runs.</summary>
     public static void Stop() => Startup.Stop();
 
     /// <summary>Scans now and waits for the report. Cost: the threads of the process stand still for some milliseconds;

@@ -25,6 +25,42 @@ public sealed class LeakDetectorOptions
 
     internal LeakDetectorOptions(OptionSet set) => _set = set;
 
+    /// <summary>How much is recorded. Default: what NATIVELEAK says, or else <see cref="DetectorLevel.On"/>. Read once,
+    /// when recording starts; with <see cref="DetectorLevel.Off"/> nothing starts.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a value that is no level.</exception>
+    public DetectorLevel Level
+    {
+        get => _set.Level;
+        set
+        {
+            if (!Enum.IsDefined(value))
+            {
+                throw new ArgumentOutOfRangeException(nameof(value), value, "This is no level.");
+            }
+
+            _set.SetLevel(value, OptionOrigin.Code);
+        }
+    }
+
+    /// <summary>At <see cref="DetectorLevel.Sample"/>: the mean number of bytes between two samples. 0 takes every
+    /// block. Default: 512 KiB. Read once, when recording starts.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>
+    public long SampleIntervalBytes
+    {
+        get => _set.Get<long>(OptionKey.SampleInterval);
+        set => AssignByteCount(OptionKey.SampleInterval, value);
+    }
+
+    /// <summary>Most bytes of memory for records, their index and call stacks; 0 (default): no limit. When it is used
+    /// up, or the system gives no more, recording ends for good: new blocks are not recorded, and reports are
+    /// inconclusive. Read once, when recording starts.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>
+    public long MaximumTrackerMemoryBytes
+    {
+        get => _set.Get<long>(OptionKey.MaximumTrackerMemory);
+        set => AssignByteCount(OptionKey.MaximumTrackerMemory, value);
+    }
+
     /// <summary>Where reports go: <c>stderr</c> (the default) or a file, in whose name {app}, {pid} and {time} are
     /// filled in.</summary>
     /// <exception cref="ArgumentException">Set to an empty text.</exception>
@@ -84,8 +120,8 @@ public sealed class LeakDetectorOptions
         set => AssignNumber(OptionKey.MaximumLeaks, value);
     }
 
-    /// <summary>How many frames of a call stack tell allocation sites apart: 1 … 64, default 16. Read once, when
-    /// recording starts.</summary>
+    /// <summary>How many frames of a call stack tell allocation sites apart: 1 … 64; default 16, at level
+    /// count 4, at level paranoid 64. Read once, when recording starts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Set to a number out of range.</exception>
     public int StackDepth
     {
@@ -144,6 +180,12 @@ public sealed class LeakDetectorOptions
         OptionDefinition row = OptionTable.Get(key);
         ArgumentOutOfRangeException.ThrowIfLessThan(value, row.Minimum, property);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(value, row.Maximum, property);
+        Assign(key, value);
+    }
+
+    private void AssignByteCount(OptionKey key, long value, [CallerMemberName] string property = "")
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(value, property);
         Assign(key, value);
     }
 

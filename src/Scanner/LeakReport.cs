@@ -23,8 +23,19 @@ public sealed record LeakReport
     /// <summary>The scan itself.</summary>
     public required ReportedScan Scan { get; init; }
 
+    /// <summary>What was recorded, and how.</summary>
+    public ReportedTracker Tracker { get; init; } = new();
+
     /// <summary>All blocks per verdict.</summary>
     public required ReportTotals Totals { get; init; }
+
+    /// <summary>What <see cref="Totals"/>, which counts samples, says about all blocks; null unless the level is
+    /// sample.</summary>
+    public ReportEstimates? Estimates { get; init; }
+
+    /// <summary>At level count: what is still allocated, by line of code, most bytes first. Nothing in it is judged.
+    /// Empty at every other level.</summary>
+    public IReadOnlyList<AllocatedGroup> StillAllocated { get; init; } = [];
 
     /// <summary>The leaks, grouped by site and kind: definite first, then indirect, then possible, each by
     /// bytes.</summary>

@@ -20,6 +20,9 @@ internal static class Startup
     private static readonly Lock s_lock = new();
     private static DetectorSession? s_session;
 
+    // The level of the first start: what was recorded by one level cannot be reported as if by another.
+    private static DetectorLevel? s_level;
+
     /// <summary>The detector that runs; null when none does.</summary>
     // Order: a session is complete before it is seen; pairs with the write in Begin.
     internal static DetectorSession? Session => Volatile.Read(ref s_session);
@@ -30,19 +33,20 @@ internal static class Startup
     public static void Start(string injectFolder)
     {
         using DetectorThread.Scope scope = DetectorThread.Enter();
+        LeakDetectorOptions? options = null;
         try
         {
-            LeakDetectorOptions options = new(OptionReader.Read(new ProcessOptionSource(), isStartedByVariable: true));
+            options = new(OptionReader.Read(new ProcessOptionSource(), isStartedByVariable: true));
             Announce(options.Set);
             if (!Begin(options))
             {
-                Complain(options.Set, "NativeLeak does not support this platform; nothing is watched");
+                Complain(options, "NativeLeak does not support this platform; nothing is watched");
             }
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
             // The border of the detector: the application starts as if we were not there.
-            ReportFile.Say($"the detector did not start: {exception.GetType().Name}: {exception.Message}");
+            Complain(options, $"the detector did not start: {exception.GetType().Name}: {exception.Message}");
         }
     }
 
@@ -51,8 +55,14 @@ internal static class Startup
     internal static bool StartFromCode(LeakDetectorOptions options)
     {
         using DetectorThread.Scope scope = DetectorThread.Enter();
+        if (options.Level == DetectorLevel.Off)
+        {
+            return false;
+        }
+
         if (Session is { } running)
         {
+            NoteLevel(options);
             running.Options = options;
             return true;
         }
@@ -61,12 +71,18 @@ internal static class Startup
         return Begin(options);
     }
 
-    /// <summary>Stops the detector.</summary>
+    /// <summary>Stops the detector, and the recording of new blocks.</summary>
     internal static void Stop()
     {
         lock (s_lock)
         {
-            s_session?.Dispose();
+            if (s_session is null)
+            {
+                return;
+            }
+
+            s_session.Dispose();
+            AllocationRecorder.Stop();
             // Order: the session is disposed before it is gone; pairs with the read in Session.
             Volatile.Write(ref s_session, null);
         }
@@ -88,11 +104,13 @@ internal static class Startup
 
             // First: the managed heap's reserve is told from its neighbours while there are few.
             ManagedHeapLayouts.NoteReserve();
-            AllocationRecorder.Start(options.StackDepth);
+            SiteFrame.Describe = static method => (MethodNames.Describe(method), MethodNames.LambdaOrdinal(method));
+            NoteLevel(options);
+            AllocationRecorder.Start(SettingsOf(options));
             InterceptionTier tier = RuntimeHook.Install(out string detail);
             DetectorSession session = new(
                 options,
-                new RecorderFacts(tier, detail),
+                new RecorderFacts(tier, detail, s_level!.Value),
                 static () => new SnapshotScan(Platform.Snapshots),
                 ExitReporter.WaitLimit)
             {
@@ -105,6 +123,21 @@ internal static class Startup
             return true;
         }
     }
+
+    private static void NoteLevel(LeakDetectorOptions options)
+    {
+        s_level ??= options.Level;
+        if (options.Level != s_level)
+        {
+            options.Set.Warn($"the level stays {LevelText.Name(s_level.Value)}: it holds from the first start on");
+        }
+    }
+
+    private static RecorderSettings SettingsOf(LeakDetectorOptions options) => new(options.StackDepth)
+    {
+        SampleIntervalByteCount = options.Level == DetectorLevel.Sample ? options.SampleIntervalBytes : 0,
+        MetadataByteLimit = options.MaximumTrackerMemoryBytes == 0 ? long.MaxValue : options.MaximumTrackerMemoryBytes,
+    };
 
     // Help and warnings go to stderr at once, where somebody may see them while the program runs; with a report file
     // they are in the report, and stderr stays the application's.
@@ -131,11 +164,28 @@ internal static class Startup
         }
     }
 
-    private static void Complain(OptionSet set, string sentence)
+    /// <summary>Tells that nothing is watched where the report would have told the rest: on stderr, or as an
+    /// inconclusive report in the file. Never throws.</summary>
+    /// <param name="options">The options; null when they could not be read.</param>
+    /// <param name="sentence">What happened.</param>
+    internal static void Complain(LeakDetectorOptions? options, string sentence)
     {
-        if (ReportPath.IsStandardError(set.Get<string>(OptionKey.LogPath)))
+        try
         {
-            ReportFile.Say(sentence);
+            if (options is null || ReportPath.IsStandardError(options.LogPath))
+            {
+                ReportFile.Say(sentence);
+            }
+            else if (Platform.IsSupported)
+            {
+                ReportRequest request = new(ReportReason.Api, default, options.MaximumLeaks, 0, options.Set.Warnings);
+                RecorderFacts facts = new(RuntimeHook.Tier, "the detector did not start", options.Level);
+                ReportOutput.Write(new ReportBuilder(facts).BuildFailed(sentence, request), options);
+            }
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // Whatever kept the detector from starting may keep it from saying so: the application goes on.
         }
     }
 }

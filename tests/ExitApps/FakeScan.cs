@@ -79,6 +79,12 @@ internal sealed class FakeFacts : IReportFacts
 
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
+    public ReportedTracker Tracker { get; init; } = new();
+
+    public IReadOnlyList<SiteCount> Counts { get; init; } = [];
+
+    public IReadOnlyList<SiteCount> CountSites() => Counts;
+
     public IReadOnlyList<CallFrame> GetFrames(uint site)
         => Sites.TryGetValue(site, out CallFrame[]? frames) ? frames : [];
 

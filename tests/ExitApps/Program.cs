@@ -22,6 +22,11 @@ internal static partial class Program
             return ShowAllocators();
         }
 
+        if (LevelPrograms.TryRun(arguments[0], name => Number(arguments, name, 0)))
+        {
+            return 0;
+        }
+
         int leaks = Number(arguments, "leaks", 1);
         int scanMilliseconds = Number(arguments, "scan", 0);
         LeakDetectorOptions options = new(OptionReader.Read(new ProcessOptionSource(), isStartedByVariable: true));

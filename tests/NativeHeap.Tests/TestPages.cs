@@ -47,6 +47,8 @@ internal sealed class TestPages : IPageSource, IDisposable
     public nuint AllocateShared(nuint byteCount)
         => TakeCall() ? Own(Platform.Pages.AllocateShared(byteCount), byteCount) : 0;
 
+    public nuint CountTouched(nuint address, nuint byteCount) => Platform.Pages.CountTouched(address, byteCount);
+
     public void Release(nuint address, nuint byteCount)
     {
         lock (_lock)

@@ -12,6 +12,8 @@ internal static class Apps
 
     public static string HookDriver => Of("HookDriver");
 
+    public static string StackShapes => Of("StackShapes");
+
     public static string PlainApp => Of("PlainApp");
 
     public static string ProbeHook => Of("ProbeHook");

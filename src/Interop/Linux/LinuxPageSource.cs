@@ -43,6 +43,9 @@ internal sealed unsafe class LinuxPageSource : IPageSource
         => Register(Map(byteCount, ProtReadWrite, MapShared | MapNoReserve), byteCount);
 
     /// <inheritdoc/>
+    public nuint CountTouched(nuint address, nuint byteCount) => TouchedPages.Count(address, byteCount);
+
+    /// <inheritdoc/>
     public void Release(nuint address, nuint byteCount)
     {
         OwnMemory.Remove(address);

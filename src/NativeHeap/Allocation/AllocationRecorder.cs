@@ -14,8 +14,12 @@ internal static class AllocationRecorder
     private static readonly Lock s_start = new();
     private static volatile bool s_isRecording;
 
+    // What OnAllocated asks first: the one branch of the level.
+    private static volatile BlockIntake s_intake;
+
     /// <summary>
-    /// Whether allocations are recorded. Once true it stays true, also when metadata memory has run out.
+    /// Whether blocks have records. Once true it stays true, also when recording is stopped or has ended: frees of
+    /// recorded blocks are always processed.
     /// </summary>
     public static bool IsRecording
     {
@@ -23,45 +27,89 @@ internal static class AllocationRecorder
         get => s_isRecording;
     }
 
-    /// <summary>Why <see cref="Start"/> did not start; null when it did or was not called.</summary>
+    /// <summary>Why <see cref="Start(in RecorderSettings)"/> did not start; null when it did or was not called.</summary>
     public static string? StartFailure { get; private set; }
 
+    /// <summary>What the first start asked for.</summary>
+    public static RecorderSettings Settings { get; private set; }
+
+    /// <summary>Which new blocks become records now.</summary>
+    public static BlockIntake Intake => s_intake;
+
     /// <summary>
-    /// Prepares every part and starts recording. Idempotent; milliseconds. What goes wrong is in <see
-    /// cref="StartFailure"/>.
+    /// Whether every block that was allocated since the start has or had a record, so that an address without one is
+    /// news: not while sampling, and not after a gap.
     /// </summary>
+    public static bool KnowsEveryBlock => s_intake == BlockIntake.Every && RecordingGaps.StopCount == 0;
+
+    /// <summary>As the other, recording every block.</summary>
     /// <param name="stackDepth">Frames that tell allocation sites apart, 1 … 64.</param>
-    public static void Start(int stackDepth)
+    public static void Start(int stackDepth) => Start(new RecorderSettings(stackDepth));
+
+    /// <summary>
+    /// Prepares every part and starts recording; after <see cref="Stop"/>, goes on with the settings of the first time.
+    /// Idempotent; milliseconds. What goes wrong is in <see cref="StartFailure"/>.
+    /// </summary>
+    public static void Start(in RecorderSettings settings)
     {
         lock (s_start)
         {
             if (s_isRecording)
             {
+                Resume();
                 return;
             }
 
             using DetectorThread.Scope scope = DetectorThread.Enter();
             try
             {
+                Settings = settings;
+                RecorderPages.Source.ByteLimit = settings.MetadataByteLimit;
+                AllocationSampler.Initialize(settings.SampleIntervalByteCount);
+                RecordingGaps.Initialize();
                 CHeap.Initialize();
                 CoarseClock.Start();
                 StackWalker.Initialize();
-                bool isReady = ThreadNumbers.Initialize() && SiteDepot.Initialize(stackDepth)
+                bool isReady = ThreadNumbers.Initialize() && SiteDepot.Initialize(settings.StackDepth)
                     && RecordTable.Initialize();
+                RecorderPages.Source.BeginCharging();
                 StartFailure = isReady
                     ? null
                     : "the system refused the memory for the detector's tables";
                 // The first trace loads and compiles much; better here than inside somebody's allocation.
-                _ = SiteStack.From(new System.Diagnostics.StackTrace(fNeedFileInfo: false).GetFrames(), default, 1);
-                _ = FrameLearner.IsAvailable;
+                if (isReady)
+                {
+                    SiteNamer.WarmUp(SiteDepot.Depth);
+                }
             }
             catch (Exception failure)
             {
                 StartFailure = failure.Message;
             }
 
-            // Order: after everything above; pairs with the reads of IsRecording.
+            // Order: after everything above; pairs with the reads of IsRecording. Frees before allocations, so that no
+            // block is recorded whose free would be missed.
             s_isRecording = StartFailure is null;
+            if (s_isRecording)
+            {
+                Resume();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Records no new block until the next start. Recorded blocks stay known and their frees are processed; blocks that
+    /// come meanwhile are counted (<see cref="RecordingGaps"/>) and stay unknown.
+    /// </summary>
+    public static void Stop()
+    {
+        lock (s_start)
+        {
+            if (s_intake != BlockIntake.None)
+            {
+                s_intake = BlockIntake.None;
+                RecordingGaps.NoteStop();
+            }
         }
     }
 
@@ -81,11 +129,14 @@ internal static class AllocationRecorder
     internal static void OnAllocated(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,
         in AllocationCall call)
     {
-        if (address != 0 && s_isRecording && !DetectorThread.IsInside)
+        if (address != 0 && !DetectorThread.IsInside && (s_intake == BlockIntake.Every || Takes(byteCount)))
         {
             ushort thread = ThreadNumbers.Current;
             uint site = SiteDepot.Intern(in call, StackWalker.StackEnd, out BlockFlags siteFlags);
-            RecordTable.Insert(address, byteCount, api, flags | siteFlags, site, thread);
+            if (!RecordTable.Insert(address, byteCount, api, flags | siteFlags, site, thread))
+            {
+                EndIfFull();
+            }
         }
     }
 
@@ -111,7 +162,7 @@ internal static class AllocationRecorder
         }
         else if (!DetectorThread.IsInside)
         {
-            RecordTable.CountUnknownFree();
+            CountUnknownFree();
         }
     }
 
@@ -130,7 +181,7 @@ internal static class AllocationRecorder
 
         if (!DetectorThread.IsInside)
         {
-            RecordTable.CountUnknownFree();
+            CountUnknownFree();
         }
 
         return default;
@@ -157,6 +208,52 @@ internal static class AllocationRecorder
         else if (newByteCount != 0 && ticket.HasRecord)
         {
             RecordTable.Restore(in ticket.Record);
+        }
+    }
+
+    // Under the start lock. Irreversible: where metadata could not be had once, the table has holes (kmemleak's rule).
+    private static void Resume()
+    {
+        if (!RecordingGaps.IsSwitchedOff)
+        {
+            s_intake = Settings.SampleIntervalByteCount > 0 ? BlockIntake.Sampled : BlockIntake.Every;
+            // An end that came between the two lines above.
+            EndIfFull();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void EndIfFull()
+    {
+        if (RecordTable.IsFull)
+        {
+            s_intake = BlockIntake.None;
+            RecordingGaps.SwitchOff();
+        }
+    }
+
+    // Every level but the one that records each block.
+    private static bool Takes(nuint byteCount)
+    {
+        if (s_intake == BlockIntake.Sampled)
+        {
+            return AllocationSampler.Takes(byteCount);
+        }
+
+        if (s_isRecording)
+        {
+            RecordingGaps.CountMissed();
+        }
+
+        return false;
+    }
+
+    // While sampling, most blocks have no record: their frees are no news.
+    private static void CountUnknownFree()
+    {
+        if (Settings.SampleIntervalByteCount == 0)
+        {
+            RecordTable.CountUnknownFree();
         }
     }
 }

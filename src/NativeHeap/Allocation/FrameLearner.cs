@@ -1,8 +1,10 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: walks a stack side by side with a real StackTrace of it and learns the frame sizes it needs on the way.
-// Who calls it: SiteDepot at first sight of a stack.
+// What it is: walks a stack side by side with a real StackTrace of it, learns the frame sizes it needs on the way, and
+// finds where the walk must end.
+// Who calls it: SiteNamer at first sight of a stack.
 // The one idea: the trace tells for each frame which method it is and how far into its code; with the return address
-// that gives the method's start, and the prolog there tells how to find the next return address.
+// that gives the method's start, and the prolog there tells how to find the next return address. Where the walk loses a
+// frame of the trace, the address it was lost from is marked, and all later walks end there.
 using System.Diagnostics;
 using System.Reflection;
 using NativeLeak.Interop.Linux;
@@ -14,10 +16,11 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// </summary>
 internal static unsafe class FrameLearner
 {
-    // Frames of the trace that a return address may skip: the runtime hides some of its own.
-    private const int LookAhead = 3;
-    private const int MaximumSteps = 2 * StackWalker.MaximumDepth;
+    /// <summary>Most addresses that are looked at.</summary>
+    public const int MaximumSteps = 2 * StackWalker.MaximumDepth;
+
     private const nuint CodeAlignment = 16;
+    private const int NotFound = -1;
 
     private static readonly int s_processId = Environment.ProcessId;
 
@@ -29,66 +32,145 @@ internal static unsafe class FrameLearner
 
     /// <summary>Learns from one stack.</summary>
     /// <param name="trace">The frames of a StackTrace of the calling thread, innermost first.</param>
-    /// <param name="site">Where the walk starts; one of the trace's frames.</param>
+    /// <param name="first">The first frame that is not NativeLeak's.</param>
+    /// <param name="site">Where the walk starts.</param>
     /// <param name="end">End of the stack.</param>
-    /// <param name="addresses">Receives the return address of each frame of the trace that was met; room for
-    /// all.</param>
-    public static void Learn(StackFrame[] trace, in AllocationCall site, nuint end, Span<nuint> addresses)
+    /// <param name="frames">Receives for each address of the walk the index of its frame in the trace, or −1 for code
+    /// without a method; room for <see cref="MaximumSteps"/>.</param>
+    /// <returns>How many addresses of the walk are certain: no frame of the trace is missing among them.</returns>
+    public static int Learn(StackFrame[] trace, int first, in AllocationCall site, nuint end, Span<int> frames)
     {
         if (s_methodAt is null || !FrameSizes.Initialize())
         {
-            return;
+            return 0;
         }
 
         StackCursor cursor = new(in site, end);
-        int next = 0;
+        int next = first;
+        // Where the walk is lost from, if the next frame is not found.
+        nuint last = 0;
+        int certain = 0;
         for (int step = 0; step < MaximumSteps; step++)
         {
-            int found = Match(trace, next, step == 0 ? trace.Length : next + LookAhead, cursor.ReturnAddress);
+            nuint address = cursor.ReturnAddress;
+            int found = Match(trace, next, address, out bool isCode);
+            // What the trace shows before the walk's start cannot be in any key.
+            if (!isCode || (certain > 0 && IsLost(trace, next, found)))
+            {
+                break;
+            }
+
+            frames[step] = found;
+            last = address;
             if (found >= 0)
             {
-                addresses[found] = cursor.ReturnAddress;
                 next = found + 1;
-                // The start's own frame size is only of use where the stack pointer is known.
-                nuint start = cursor.ReturnAddress - (nuint)trace[found].GetNativeOffset();
-                if (start % CodeAlignment == 0 && !cursor.MustHaveFrame)
+                certain = step + 1;
+                LearnSize(trace, found, in cursor);
+                if (next == trace.Length || ThreadStarters.Owns(trace[found].GetMethod()))
                 {
-                    // Safety: the runtime vouches for the method, the trace for the offset: start is its first byte.
-                    FrameSizes.Set(cursor.ReturnAddress, Prolog.ReadFrameSize((byte*)start));
+                    break;
                 }
             }
 
             if (!cursor.MoveNext())
             {
-                return;
+                break;
             }
+
+            if (step == MaximumSteps - 1)
+            {
+                return certain;
+            }
+        }
+
+        if (last != 0)
+        {
+            FrameSizes.Set(last, FrameSizes.End);
+        }
+
+        return certain;
+    }
+
+    // The frames from next to before found have no address in the walk. Only those of P/Invoke methods need none: the
+    // runtime lists the method beside the stub that does its work.
+    private static bool IsLost(StackFrame[] trace, int next, int found)
+    {
+        for (int i = next; i < found; i++)
+        {
+            if (trace[i].GetMethod() is { } method && (method.Attributes & MethodAttributes.PinvokeImpl) == 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether two reflections are of one method; instantiations share code, so the definition decides.
+    /// </summary>
+    public static bool IsSame(MethodBase one, MethodBase other)
+        => ReferenceEquals(one, other) || one.Equals(other) || (one.DeclaringType is not null
+            && other.DeclaringType is not null && one.MetadataToken == other.MetadataToken
+            && one.Module.Equals(other.Module));
+
+    // The start's own frame size is only of use where the stack pointer is known.
+    private static void LearnSize(StackFrame[] trace, int index, in StackCursor cursor)
+    {
+        nuint address = cursor.ReturnAddress;
+        nuint start = address - (nuint)trace[index].GetNativeOffset();
+        int known = FrameSizes.Find(address);
+        bool isSettled = known != FrameSizes.Framed && FrameTable.Find(address) is not null;
+        if (isSettled || start % CodeAlignment != 0)
+        {
+            return;
+        }
+
+        // Safety: the runtime vouches for the method, the trace for the offset: start is its first byte.
+        if (Prolog.IsReplacement((byte*)start))
+        {
+            StackFrame? caller = index + 1 < trace.Length ? trace[index + 1] : null;
+            int distance = caller is null ? 0 : cursor.FindAboveFrame(word => IsReturnInto(caller, word));
+            FrameSizes.Set(address, distance == 0 ? FrameSizes.End : FrameSizes.ReplacedBit | distance);
+        }
+        else if (!cursor.MustHaveFrame)
+        {
+            FrameSizes.Set(address, Prolog.ReadFrameSize((byte*)start));
         }
     }
 
-    private static int Match(StackFrame[] trace, int from, int to, nuint returnAddress)
+    private static bool IsReturnInto(StackFrame caller, nuint word)
+        => word > (nuint)caller.GetNativeOffset() && (word - (nuint)caller.GetNativeOffset()) % CodeAlignment == 0
+            && FollowsACall(word) && s_methodAt!((nint)word - 1) is { } method && caller.GetMethod() is { } expected
+            && IsSame(expected, method);
+
+    private static int Match(StackFrame[] trace, int from, nuint address, out bool isCode)
     {
-        // The call before the address is in the method, the address itself may be past its end.
-        if (!FollowsACall(returnAddress) || s_methodAt!((nint)returnAddress - 1) is not { } method)
+        isCode = true;
+        MethodBase? method;
+        int offset = NotFound;
+        if (FrameTable.Find(address) is { } known)
         {
-            return -1;
+            (method, offset) = (known.Method, known.ILOffset);
+        }
+        else
+        {
+            isCode = FollowsACall(address);
+            // The call before the address is in the method, the address itself may be past its end.
+            method = isCode ? s_methodAt!((nint)address - 1) : null;
         }
 
-        for (int i = from; i < Math.Min(to, trace.Length); i++)
+        for (int i = from; method is not null && i < trace.Length; i++)
         {
-            // Instantiations share code: the definition decides.
-            if (trace[i].GetMethod() is { } candidate
-                && (ReferenceEquals(candidate, method) || IsSame(candidate, method)))
+            if (trace[i].GetMethod() is { } candidate && IsSame(candidate, method)
+                && (offset == NotFound || trace[i].GetILOffset() == offset))
             {
                 return i;
             }
         }
 
-        return -1;
+        return NotFound;
     }
-
-    private static bool IsSame(MethodBase one, MethodBase other)
-        => one.Equals(other) || (one.DeclaringType is not null && other.DeclaringType is not null
-            && one.MetadataToken == other.MetadataToken && one.Module.Equals(other.Module));
 
     // A broken chain yields arbitrary words, and the runtime must not be asked about those: within an image but before
     // its first method it faults. What precedes a real return address is a call instruction.

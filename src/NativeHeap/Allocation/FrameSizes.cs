@@ -2,7 +2,8 @@
 // What it is: how far it is from a call to the caller's own return address, for methods that the JIT gave no frame.
 // Who calls it: StackWalker looks up, FrameLearner fills.
 // The one idea: optimised methods with a single call keep no RBP frame, so a plain walk skips their caller and two
-// different callers look the same; with the size known the walk is exact. Everything not in the table has a frame.
+// different callers look the same; with the size known the walk is exact. Where walks end is kept in the same word.
+// Everything not in the table has a frame.
 // Safety: the table is one allocation of fixed size; every index is masked to it.
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
@@ -11,13 +12,23 @@ namespace NativeLeak.NativeHeap.Allocation;
 
 /// <summary>Return address → bytes of stack between the call and the caller's return address. Lock-free.</summary>
 /// <remarks>
-/// One word per entry: bits 16–63 the return address, bits 0–15 the size in units of 8 bytes, or <see cref="Framed"/>
-/// for an address whose code was replaced by a method that has a frame. 32,768 words, at most half full.
+/// One word per entry: bits 16–63 the return address, bits 0–15 the size in units of 8 bytes, from RSP, or from RBP with
+/// <see cref="ReplacedBit"/>, or <see cref="Framed"/>
+/// for an address whose code was replaced by a method that has a frame, or <see cref="End"/>. 32,768 words, at most
+/// half full.
 /// </remarks>
 internal static unsafe class FrameSizes
 {
     /// <summary>What <see cref="Find"/> answers for a method with a frame of its own.</summary>
     public const int Framed = 0xFFFF;
+
+    /// <summary>What <see cref="Find"/> answers where a walk must end: the outermost frame that is worth a place, and code
+    /// that loses its caller (native code without frame pointers).</summary>
+    public const int End = 0xFFFE;
+
+    /// <summary>Set in the size of a method that replaced another on the stack: it has a frame that saves its caller's RBP,
+    /// but the return address lies above the frame of the method it replaced, so many words above RBP.</summary>
+    public const int ReplacedBit = 0x8000;
 
     private const int TableBits = 15;
     private const int Capacity = 1 << (TableBits - 1);
@@ -30,6 +41,9 @@ internal static unsafe class FrameSizes
     /// <summary>Return addresses known to lie in methods without a frame.</summary>
     // Order: a statistic.
     public static int Count => Volatile.Read(ref s_count);
+
+    /// <summary>Whether nothing more can be learned.</summary>
+    public static bool IsFull => Count >= Capacity;
 
     /// <summary>
     /// Reserves the table. False when the system refuses: then every method counts as framed. Idempotent.

@@ -12,6 +12,20 @@ internal static unsafe class Prolog
     // More than any prolog that matters: eight pushes, a vzeroupper and a subtraction.
     private const int MaximumByteCount = 48;
 
+    /// <summary>Whether the code is the body of a method that replaces another on the stack and makes a frame of its own: it
+    /// first loads and pushes what the replaced method saved of RBP (mov r64, [rbp+x]; push r64).</summary>
+    /// <remarks>Safety: as for <see cref="ReadFrameSize"/>.</remarks>
+    public static bool IsReplacement(byte* start)
+    {
+        if (start[0] != 0x48 || start[1] != 0x8B || (start[2] & 0x07) != 0x05 || start[2] >> 6 is not (1 or 2))
+        {
+            return false;
+        }
+
+        int next = start[2] >> 6 == 1 ? 4 : 7;
+        return start[next] == 0x50 + (start[2] >> 3 & 7);
+    }
+
     /// <summary>
     /// Bytes between RSP at a call and the return address, in units of 8, or <see cref="FrameSizes.Framed"/>.
     /// </summary>
@@ -49,13 +63,11 @@ internal static unsafe class Prolog
                 case 0x0F when at[1] == 0x1F && at[2] == 0x44:      // 5-byte nop
                     at += 5;
                     continue;
-                case 0x48 when at[1] == 0x8B && at[2] is 0x6D or 0xAD: // mov rbp, [rbp+x]: on-stack replacement
-                    return FrameSizes.Framed;
             }
 
             break;
         }
 
-        return size % 16 == 8 && size / 8 < FrameSizes.Framed ? size / 8 : FrameSizes.Framed;
+        return size % 16 == 8 && size / 8 < FrameSizes.ReplacedBit ? size / 8 : FrameSizes.Framed;
     }
 }

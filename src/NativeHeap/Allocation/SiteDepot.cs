@@ -17,10 +17,12 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// <remarks>
 /// <code>
 /// word of the hash table (2^18 words, linear probing, at most half full):
-///   63             26  25     24     23      0
-///   ┌────────────────┬──────┬───────┬────────┐
-///   │ tag: hash 26–63│ BSTR │ named │ id     │   the position comes from hash 0–17: tag and position are independent
-///   └────────────────┴──────┴───────┴────────┘
+///   63             26  25     24      23 22   21     20         19   0
+///   ┌────────────────┬──────┬───────┬───────┬──────┬──────────┬───────┐   the position comes from hash 0–17: tag and
+///   │ tag: hash 26–63│ BSTR │ named │ unused│ dead │ fleeting │ id    │   position are independent
+///   └────────────────┴──────┴───────┴───────┴──────┴──────────┴───────┘
+/// fleeting: some of its code can be unloaded, so whether it is still there is asked each time; dead: it is gone, and
+/// the same addresses are another stack from now on.
 /// </code>
 /// </remarks>
 internal static unsafe partial class SiteDepot
@@ -31,12 +33,15 @@ internal static unsafe partial class SiteDepot
     /// <summary>The site of all stacks that came after <see cref="MaximumSiteCount"/> distinct ones.</summary>
     public const uint OthersSite = 1;
 
-    /// <summary>Distinct stacks kept; tiering alone can multiply the source's by ten or so.</summary>
+    /// <summary>Distinct stacks kept; tiering alone can multiply the source's by ten or so. With 16 frames each that is at
+    /// most 20 MiB of pages, charged as they are touched, and about 200 bytes of GC memory for each stack seen.</summary>
     public const int MaximumSiteCount = 1 << 17;
 
     private const int TableBits = 18;
     private const ulong TableMask = (1UL << TableBits) - 1;
-    private const ulong IdMask = (1UL << 24) - 1;
+    private const ulong IdMask = (1UL << 20) - 1;
+    private const ulong FleetingBit = 1UL << 20;
+    private const ulong DeadBit = 1UL << 21;
     private const ulong NamedBit = 1UL << 24;
     private const ulong BstrBit = 1UL << 25;
     private const ulong TagMask = ~((1UL << 26) - 1);
@@ -50,6 +55,8 @@ internal static unsafe partial class SiteDepot
     private static long s_frameCount;
     private static int s_nextSite;
     private static int s_count;
+    private static int s_limit;
+    private static long s_othersCount;
     private static int s_depth;
     private static volatile bool s_isNamingStopped;
     private static SiteStack?[]?[] s_stacks = [];
@@ -64,6 +71,13 @@ internal static unsafe partial class SiteDepot
     /// <summary>Distinct stacks seen.</summary>
     // Order: a statistic.
     public static int Count => Volatile.Read(ref s_count);
+
+    /// <summary>Allocations that were given <see cref="OthersSite"/>.</summary>
+    // Order: a statistic.
+    public static long OthersCount => Volatile.Read(ref s_othersCount);
+
+    /// <summary>Distinct stacks that are kept in this process.</summary>
+    public static int Limit => s_limit;
 
     /// <summary>Frames of a stack that tell sites apart.</summary>
     public static int Depth => s_depth;
@@ -81,6 +95,7 @@ internal static unsafe partial class SiteDepot
             return true;
         }
 
+        s_limit = MaximumSiteCount;
         s_depth = Math.Clamp(depth, 1, StackWalker.MaximumDepth);
         s_frameCapacity = (long)MaximumSiteCount * s_depth;
         IPageSource pages = Platform.Pages;
@@ -92,6 +107,7 @@ internal static unsafe partial class SiteDepot
             return false;
         }
 
+        FrameTable.Initialize();
         s_stacks = new SiteStack?[(int)((MaximumSiteCount + FirstSite) >> ChunkBits) + 1][];
         s_entries = (SiteEntry*)entries;
         s_frames = (nuint*)frames;
@@ -102,7 +118,8 @@ internal static unsafe partial class SiteDepot
     /// <summary>From now on new stacks get no names: for the time when the runtime is being torn down.</summary>
     public static void StopNaming() => s_isNamingStopped = true;
 
-    /// <summary>The site of a stack. Known: about 1 ns per frame. New: one StackTrace, tens of microseconds.</summary>
+    /// <summary>The site of a stack. Known: about 1 ns per frame. New: a microsecond when all its addresses are known, else
+    /// one StackTrace, tens of microseconds.</summary>
     /// <param name="call">As for <see cref="StackWalker.Walk"/>.</param>
     /// <param name="stackEnd">As for <see cref="StackWalker.Walk"/>.</param>
     /// <param name="flags">Flags that every block of this site carries.</param>
@@ -111,19 +128,20 @@ internal static unsafe partial class SiteDepot
     {
         nuint* frames = stackalloc nuint[StackWalker.MaximumDepth];
         int count = StackWalker.Walk(in call, stackEnd, frames, s_depth, out ulong hash);
+        ulong wanted = (hash & TagMask) | NamedBit;
         for (ulong at = hash; ; at++)
         {
-            // Order: acquires the site's entry; pairs with the compare-exchange in Add.
+            // Order: acquires the site's entry; pairs with the compare-exchange in FindOrAdd.
             ulong word = Volatile.Read(ref s_table[at & TableMask]);
-            if (((word ^ hash) & TagMask) == 0 && (word & NamedBit) != 0)
+            if ((word & (TagMask | NamedBit | FleetingBit | DeadBit)) == wanted)
             {
-                flags = (BlockFlags)((word & BstrBit) >> 25);
+                flags = FlagsOf(word);
                 return (uint)(word & IdMask);
             }
 
-            if (word == 0 || ((word ^ hash) & TagMask) == 0)
+            if (word == 0 || ((word ^ wanted) & TagMask) == 0)
             {
-                return InternSlow(in call, stackEnd, frames, out flags);
+                return InternSlow(in call, stackEnd, frames, count, hash, out flags);
             }
         }
     }
@@ -153,55 +171,80 @@ internal static unsafe partial class SiteDepot
         }
     }
 
-    // A stack that was not seen yet, or not named yet. Its trace teaches the walker the frame sizes it lacked, so the
-    // stack is walked once more before it becomes a key: two callers of a method without a frame are told apart from
-    // then on.
+    // A stack that was not seen yet, not named yet, or that must be asked whether it still is what it was.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static uint InternSlow(in AllocationCall call, nuint stackEnd, nuint* frames, out BlockFlags flags)
+    private static uint InternSlow(
+        in AllocationCall call, nuint stackEnd, nuint* frames, int count, ulong hash, out BlockFlags flags)
     {
-        // A trace needs room; near the end of the stack the names must wait for the next allocation of this site.
-        bool canName = !s_isNamingStopped && RuntimeHelpers.TryEnsureSufficientExecutionStack();
-        SiteStack? stack = canName ? Trace(in call, stackEnd) : null;
-        int count = StackWalker.Walk(in call, stackEnd, frames, s_depth, out ulong hash);
-        ulong* word = FindOrAdd(hash, frames, count);
-        if (word == null)
-        {
-            flags = BlockFlags.None;
-            return OthersSite;
-        }
-
+        ulong* word = Find(hash);
+        SiteStack? stack = null;
         // Order: acquires the names; pairs with the interlocked or in Name.
-        if (canName && (Volatile.Read(ref *word) & NamedBit) == 0)
+        if (word == null || (Volatile.Read(ref *word) & NamedBit) == 0)
         {
-            Name(word, stack, count);
+            // A trace needs room; near the end of the stack the names wait for the next allocation of this site.
+            bool canName = !s_isNamingStopped && RuntimeHelpers.TryEnsureSufficientExecutionStack();
+            stack = canName ? MakeNames(in call, stackEnd, frames, ref count, ref hash) : null;
+            word = FindOrAdd(hash, frames, count);
+            if (word == null)
+            {
+                // Order: a statistic.
+                Interlocked.Increment(ref s_othersCount);
+                flags = stack is { IsBstr: true } ? BlockFlags.BstrPrefixed : BlockFlags.None;
+                return OthersSite;
+            }
+
+            // Order: as above.
+            if (canName && (Volatile.Read(ref *word) & NamedBit) == 0)
+            {
+                Name(word, stack);
+            }
         }
 
         // Order: as above; Name may have added bits.
         ulong known = Volatile.Read(ref *word);
-        flags = (BlockFlags)((known & BstrBit) >> 25);
+        flags = FlagsOf(known);
         return (uint)(known & IdMask);
     }
 
-    // Nothing leaves here as an exception.
-    private static SiteStack? Trace(in AllocationCall call, nuint stackEnd)
+    // Nothing leaves here as an exception. A stack of known addresses is named as it was walked. Else its trace teaches
+    // the walker the frame sizes it lacked, so the stack is walked once more before it becomes a key: two callers of a
+    // method without a frame are told apart from then on.
+    private static SiteStack? MakeNames(
+        in AllocationCall call, nuint stackEnd, nuint* frames, ref int count, ref ulong hash)
     {
         using DetectorThread.Scope scope = DetectorThread.Enter();
         try
         {
-            if (TestHookCapture?.Invoke() is { } given)
-            {
-                return given;
-            }
-
-            StackFrame[] trace = new StackTrace(fNeedFileInfo: false).GetFrames();
-            nuint[] addresses = new nuint[trace.Length];
-            FrameLearner.Learn(trace, in call, stackEnd, addresses);
-            return SiteStack.From(trace, addresses, SiteStack.MaximumFrameCount);
+            return TestHookCapture?.Invoke()
+                ?? SiteNamer.Compose(new ReadOnlySpan<nuint>(frames, count))
+                ?? SiteNamer.Trace(in call, stackEnd, frames, s_depth, out count, out hash);
         }
         catch (Exception)
         {
             // No memory, or a frame that cannot be reflected on: the site stays nameless, its addresses are kept.
             return null;
+        }
+    }
+
+    private static BlockFlags FlagsOf(ulong word) => (BlockFlags)((word & BstrBit) >> 25);
+
+    // The word of a stack, dead ones passed over; null when there is none.
+    private static ulong* Find(ulong hash)
+    {
+        for (ulong at = hash; ; at++)
+        {
+            ulong* word = s_table + (at & TableMask);
+            // Order: acquires the entry; pairs with the compare-exchange in FindOrAdd.
+            ulong seen = Volatile.Read(ref *word);
+            if (seen == 0)
+            {
+                return null;
+            }
+
+            if (IsStack(word, seen, hash))
+            {
+                return word;
+            }
         }
     }
 
@@ -232,18 +275,36 @@ internal static unsafe partial class SiteDepot
                 }
             }
 
-            if (((seen ^ hash) & TagMask) == 0)
+            if (IsStack(word, seen, hash))
             {
                 return word;
             }
         }
     }
 
+    // Addresses of code that was given back may be those of other code now: their stack is declared dead.
+    private static bool IsStack(ulong* word, ulong seen, ulong hash)
+    {
+        if (((seen ^ hash) & TagMask) != 0 || (seen & DeadBit) != 0)
+        {
+            return false;
+        }
+
+        if ((seen & FleetingBit) != 0 && GetStack((uint)(seen & IdMask)) is { IsAlive: false })
+        {
+            // Order: a bit that is only ever set; who reads the word without it asks the same question.
+            Interlocked.Or(ref *word, DeadBit);
+            return false;
+        }
+
+        return true;
+    }
+
     // Takes an id and room for the frames; the word to publish, or 0.
     private static ulong Complete(ulong hash, nuint* frames, int count)
     {
         // Order: only saves the increment once the depot is full.
-        if (Volatile.Read(ref s_nextSite) >= MaximumSiteCount)
+        if (Volatile.Read(ref s_nextSite) >= s_limit)
         {
             return 0;
         }
@@ -251,7 +312,7 @@ internal static unsafe partial class SiteDepot
         // Order: each id and each stretch of frames has one owner.
         uint site = (uint)Interlocked.Increment(ref s_nextSite) - 1;
         long end = Interlocked.Add(ref s_frameCount, count);
-        if (site >= MaximumSiteCount || end > s_frameCapacity)
+        if (site >= (uint)s_limit || end > s_frameCapacity)
         {
             return 0;
         }
@@ -266,7 +327,7 @@ internal static unsafe partial class SiteDepot
 
     // Two threads may name the same new stack at the same time: both names are right, and neither waits for the other
     // (the other could be in a type initializer that this one holds up).
-    private static void Name(ulong* word, SiteStack? stack, int count)
+    private static void Name(ulong* word, SiteStack? stack)
     {
         using DetectorThread.Scope scope = DetectorThread.Enter();
         ulong bits = NamedBit;
@@ -274,14 +335,13 @@ internal static unsafe partial class SiteDepot
         {
             if (stack is not null)
             {
-                // A key cut off at the depth vouches for no frame beyond it.
-                Store((uint)(*word & IdMask), count == s_depth ? stack.Top(count) : stack);
-                bits |= stack.IsBstr ? BstrBit : 0;
+                Store((uint)(*word & IdMask), stack);
+                bits |= (stack.IsBstr ? BstrBit : 0) | (stack.IsFleeting ? FleetingBit : 0);
             }
         }
         catch (Exception)
         {
-            // No memory: as in Trace.
+            // No memory: as in MakeNames.
         }
 
         // Order: after the names are stored; pairs with the read in Intern. An interlocked or, since two may come at

@@ -11,17 +11,19 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// <summary>Managed frames, innermost first; framework frames included, NativeLeak's own removed. Immutable.</summary>
 internal sealed class SiteStack
 {
-    /// <summary>Most frames kept of a stack that was walked to its end.</summary>
-    public const int MaximumFrameCount = 128;
-
     private static readonly Assembly s_heapAssembly = typeof(SiteStack).Assembly;
     private static readonly Assembly s_interopAssembly = typeof(Interop.Platform).Assembly;
     private static readonly Assembly s_coreAssembly = typeof(object).Assembly;
 
-    private SiteStack(SiteFrame[] frames, bool isBstr)
+    private readonly WeakReference[] _witnesses;
+
+    private SiteStack(SiteFrame[] frames)
     {
         Frames = frames;
-        IsBstr = isBstr;
+        IsBstr = AllocatesBstr(frames);
+        _witnesses = Array.Exists(frames, static frame => frame.Witness is not null)
+            ? [.. frames.Select(static frame => frame.Witness).OfType<WeakReference>()]
+            : [];
     }
 
     /// <summary>The frames.</summary>
@@ -30,32 +32,41 @@ internal sealed class SiteStack
     /// <summary>Whether the block is a BSTR's: the user's pointer is 8 bytes into it.</summary>
     public bool IsBstr { get; }
 
-    /// <summary>The innermost frames only; this very stack when it has no more.</summary>
-    internal SiteStack Top(int count) => Frames.Count <= count ? this : new SiteStack([.. Frames.Take(count)], IsBstr);
+    /// <summary>Whether some of its code may be given back.</summary>
+    public bool IsFleeting => _witnesses.Length > 0;
 
-    /// <summary>Converts the frames of a real stack trace.</summary>
-    /// <param name="trace">The frames, innermost first, ours included.</param>
-    /// <param name="addresses">The return address of each frame where known; may be shorter.</param>
-    /// <param name="maximumFrameCount">Frames to keep at most.</param>
-    internal static SiteStack From(StackFrame[] trace, ReadOnlySpan<nuint> addresses, int maximumFrameCount)
+    /// <summary>Whether its addresses still mean these frames: none of the code was given back.</summary>
+    public bool IsAlive => Array.TrueForAll(_witnesses, static witness => witness.IsAlive);
+
+    /// <summary>A stack of these frames, less the thread's start.</summary>
+    internal static SiteStack Of(SiteFrame[] frames)
     {
-        int first = 0;
-        while (first < trace.Length && IsOurs(trace[first].GetMethod()))
+        int count = frames.Length;
+        while (count > 1 && ThreadStarters.Owns(frames[count - 1].Method))
         {
-            first++;
+            count--;
         }
 
-        List<SiteFrame> frames = new(Math.Min(trace.Length - first, maximumFrameCount));
+        return new SiteStack(count == frames.Length ? frames : frames[..count]);
+    }
+
+    /// <summary>Takes the frames of a real stack trace as they are: where the runtime does not help to do better.
+    /// </summary>
+    /// <param name="trace">The frames, innermost first.</param>
+    /// <param name="first">The first to take.</param>
+    /// <param name="maximumFrameCount">Frames to keep at most.</param>
+    internal static SiteStack From(StackFrame[] trace, int first, int maximumFrameCount)
+    {
+        List<SiteFrame> frames = [];
         for (int i = first; i < trace.Length && frames.Count < maximumFrameCount; i++)
         {
-            if (SiteFrame.From(trace[i]) is { } frame)
+            if (trace[i].GetMethod() is { } method)
             {
-                frame.InstructionPointer = i < addresses.Length ? addresses[i] : 0;
-                frames.Add(frame);
+                frames.Add(SiteFrame.From(method, trace[i].GetILOffset()));
             }
         }
 
-        return new SiteStack([.. frames], AllocatesBstr(frames));
+        return Of([.. frames]);
     }
 
     /// <summary>A stack of these methods, innermost first; for tests of what is concluded from names.</summary>
@@ -67,11 +78,12 @@ internal sealed class SiteStack
             frames.Add(SiteFrame.From(method, -1));
         }
 
-        return new SiteStack([.. frames], AllocatesBstr(frames));
+        return new SiteStack([.. frames]);
     }
 
-    // A frame the runtime has no method for (a stub) before the first foreign one belongs to our hook's entry.
-    private static bool IsOurs(MethodBase? method)
+    /// <summary>Whether a frame at the inner end is NativeLeak's own: one without a method, a stub, belongs to the hook's
+    /// entry.</summary>
+    internal static bool IsOurs(MethodBase? method)
     {
         if (method is null)
         {
@@ -85,7 +97,7 @@ internal sealed class SiteStack
 
     // Marshal.AllocBSTR calls malloc itself and may be inlined into its caller (StringToBSTR,
     // SecureString.MarshalToBSTR, the marshallers): the innermost frame that is not the P/Invoke shim tells.
-    private static bool AllocatesBstr(List<SiteFrame> frames)
+    private static bool AllocatesBstr(SiteFrame[] frames)
     {
         foreach (SiteFrame frame in frames)
         {

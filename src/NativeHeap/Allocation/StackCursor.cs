@@ -46,10 +46,9 @@ internal ref struct StackCursor
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe bool MoveNext()
     {
-        int size = MustHaveFrame ? FrameSizes.Framed : FrameSizes.Find(ReturnAddress);
-        MustHaveFrame = false;
+        int size = FrameSizes.Find(ReturnAddress);
         nuint next;
-        if (size == FrameSizes.Framed)
+        if (size == FrameSizes.Framed || (MustHaveFrame && size < FrameSizes.ReplacedBit))
         {
             nuint frame = _framePointer;
             // Safety: the frame lies above the last position, at most 1 MiB, aligned, and both its words below the end.
@@ -61,6 +60,13 @@ internal ref struct StackCursor
             _framePointer = *(nuint*)frame;
             next = ((nuint*)frame)[1];
             _stackPointer = frame + (2 * (nuint)sizeof(nuint));
+        }
+        else if (size >= FrameSizes.ReplacedBit)
+        {
+            if (!TryLeaveReplacement(size, out next))
+            {
+                return false;
+            }
         }
         else
         {
@@ -75,7 +81,51 @@ internal ref struct StackCursor
             _stackPointer = slot + (nuint)sizeof(nuint);
         }
 
+        MustHaveFrame = false;
         ReturnAddress = next;
         return next >= MinimumCodeAddress;
+    }
+
+    // Safety: the frame lies above the last position, its words and the return address below the end, all aligned.
+    private unsafe bool TryLeaveReplacement(int size, out nuint next)
+    {
+        nuint frame = _framePointer;
+        nuint slot = frame + ((nuint)(uint)(size & ~FrameSizes.ReplacedBit) * (nuint)sizeof(nuint));
+        next = 0;
+        if (size == FrameSizes.End || frame - _stackPointer >= MaximumFrameByteCount || slot > _last
+            || ((frame | slot) & 7) != 0)
+        {
+            return false;
+        }
+
+        _framePointer = *(nuint*)frame;
+        next = *(nuint*)slot;
+        _stackPointer = slot + (nuint)sizeof(nuint);
+        return true;
+    }
+
+    /// <summary>Finds a word that lies above the frame at RBP and right above a copy of what that frame saved of RBP.
+    /// </summary>
+    /// <param name="isReturnAddress">Tells whether a word is the one.</param>
+    /// <returns>Its distance from RBP in words; 0 when it is not there.</returns>
+    public readonly unsafe int FindAboveFrame(Func<nuint, bool> isReturnAddress)
+    {
+        nuint frame = _framePointer;
+        // Safety: as in TryLeaveReplacement, for each word that is read.
+        if (frame - _stackPointer >= MaximumFrameByteCount || frame > _last || (frame & 7) != 0)
+        {
+            return 0;
+        }
+
+        nuint* words = (nuint*)frame;
+        for (int i = 3; i < FrameSizes.End - FrameSizes.ReplacedBit && (nuint)(words + i) <= _last; i++)
+        {
+            if (words[i - 1] == words[0] && isReturnAddress(words[i]))
+            {
+                return i;
+            }
+        }
+
+        return 0;
     }
 }

@@ -18,4 +18,12 @@ internal static class ThreadState
     /// <summary>End of the thread's stack (<see cref="StackWalker"/>); 0 = not known yet.</summary>
     [ThreadStatic]
     public static nuint StackEnd;
+
+    /// <summary>Bytes until the thread's next sample (<see cref="AllocationSampler"/>); 0 = never drawn.</summary>
+    [ThreadStatic]
+    public static long SampleDistance;
+
+    /// <summary>State of the thread's random numbers; 0 = never drawn.</summary>
+    [ThreadStatic]
+    public static ulong SampleState;
 }

@@ -42,6 +42,9 @@ internal static unsafe class RecordTable
     /// <summary>The counters now.</summary>
     public static RecordCounters Counters => s_store is { } store ? store.ReadCounters() : default;
 
+    /// <summary>Whether metadata memory ran out: then no new block is recorded any more.</summary>
+    public static bool IsFull => s_store is { IsFull: true };
+
     /// <summary>Reserves the table. False when the system refuses even the smallest; idempotent, cold.</summary>
     public static bool Initialize()
     {
@@ -50,7 +53,7 @@ internal static unsafe class RecordTable
             if (s_store is null)
             {
                 // Order: publishes a complete store; pairs with the reads of s_store.
-                Volatile.Write(ref s_store, RecordStore.TryCreate(Platform.Pages));
+                Volatile.Write(ref s_store, RecordStore.TryCreate(RecorderPages.Source));
             }
 
             return s_store is not null;

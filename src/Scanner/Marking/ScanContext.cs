@@ -17,6 +17,9 @@ internal unsafe struct ScanContext
     public FrozenRecords Records;
     public uint NowTick, MinimumAgeTicks;
 
+    /// <summary>Mean number of bytes between two recorded blocks; 0: every block is recorded.</summary>
+    public double SampleInterval;
+
     // What never counts as a root, and what always does.
     public MemoryRange* OwnRanges;
     public int OwnCount;

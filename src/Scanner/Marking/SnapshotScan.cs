@@ -100,6 +100,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->ManagedHeap = parameters.ManagedHeap;
         scan->InteriorCountsAsStart = parameters.InteriorCountsAsStart ? 1 : 0;
         scan->MinimumAgeTicks = CoarseClock.ToTicks(parameters.MinimumAge);
+        scan->SampleInterval = parameters.SampleIntervalBytes;
         scan->Attempt = 0;
         *scan->Counters = default;
 

@@ -13,6 +13,8 @@ internal enum OptionKey
     MinimumAge,
     MaximumLeaks,
     StackDepth,
+    SampleInterval,
+    MaximumTrackerMemory,
     FirstScan,
     ScanInterval,
     ManagedHeap,

@@ -7,6 +7,9 @@ internal enum OptionOrigin
     /// <summary>The table's default.</summary>
     Default,
 
+    /// <summary>The default of the level (<see cref="LevelDefaults"/>).</summary>
+    Level,
+
     /// <summary>A runtimeconfig property <c>NativeLeak.*</c>.</summary>
     RuntimeConfig,
 

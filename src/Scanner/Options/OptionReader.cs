@@ -8,6 +8,7 @@ namespace NativeLeak.Options;
 /// <summary>Reads options from the environment and the runtime's configuration.</summary>
 internal static class OptionReader
 {
+    // In the order of the enum.
     private static readonly string[] s_levels = ["off", "count", "sample", "on", "paranoid"];
 
     /// <summary>Reads every layer. Never throws.</summary>
@@ -17,14 +18,20 @@ internal static class OptionReader
     public static OptionSet Read(IOptionSource source, bool isStartedByVariable)
     {
         OptionSet set = new();
+        DetectorLevel level = ReadLevel(source.GetVariable(OptionTable.LevelVariable), out string? warning);
         if (isStartedByVariable)
         {
             set.Set(OptionKey.FailOn, FailOn.None, OptionOrigin.Default);
-            ReadLevel(source.GetVariable(OptionTable.LevelVariable), out string? warning);
             if (warning is not null)
             {
                 set.Warn(warning);
             }
+        }
+
+        // What code starts is on, unless the variable names another level or code sets one.
+        if (level != DetectorLevel.Off)
+        {
+            set.SetLevel(level, OptionOrigin.KeyVariable);
         }
 
         ReadProperties(source, set);
@@ -35,20 +42,30 @@ internal static class OptionReader
 
     /// <summary>Reads the word in NATIVELEAK.</summary>
     /// <param name="text">The word; null or empty means off.</param>
-    /// <param name="warning">A sentence when the word is not known or its level is not in this build.</param>
+    /// <param name="warning">A sentence when the word is not known.</param>
     public static DetectorLevel ReadLevel(string? text, out string? warning)
     {
         string word = (text ?? string.Empty).Trim().ToLowerInvariant();
-        warning = word switch
+        warning = null;
+        if (word.Length == 0)
         {
-            "count" or "sample" or "paranoid" => $"NATIVELEAK={word} is not in this version; it behaves as 'on'",
-            "" or "on" => null,
-            _ when OptionText.TryParseBoolean(word, out _) => null,
-            _ => $"unknown level '{Shown(word)}' in NATIVELEAK; the nearest is '{NearestName.Find(word, s_levels)}'; "
-                + "it behaves as 'on'",
-        };
-        bool isOff = word.Length == 0 || (OptionText.TryParseBoolean(word, out bool on) && !on);
-        return isOff ? DetectorLevel.Off : DetectorLevel.On;
+            return DetectorLevel.Off;
+        }
+
+        if (OptionText.TryParseBoolean(word, out bool on))
+        {
+            return on ? DetectorLevel.On : DetectorLevel.Off;
+        }
+
+        int index = Array.IndexOf(s_levels, word);
+        if (index >= 0)
+        {
+            return (DetectorLevel)index;
+        }
+
+        warning = $"unknown level '{Shown(word)}' in NATIVELEAK; the nearest is '{NearestName.Find(word, s_levels)}'; "
+            + "it behaves as 'on'";
+        return DetectorLevel.On;
     }
 
     // NativeLeak.min_age and NativeLeak.MinAge both: the first is how the key is written everywhere, the second is how

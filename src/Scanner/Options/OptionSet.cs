@@ -8,6 +8,12 @@ internal sealed class OptionSet
     private readonly OptionOrigin[] _origins = new OptionOrigin[OptionTable.All.Count];
     private readonly List<string> _warnings = [];
 
+    /// <summary>The level. Not a key: it has the variable NATIVELEAK to itself.</summary>
+    public DetectorLevel Level { get; private set; } = DetectorLevel.On;
+
+    /// <summary>Where the level came from.</summary>
+    public OptionOrigin LevelOrigin { get; private set; }
+
     /// <summary>One sentence per unknown key and per bad value.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
@@ -23,6 +29,23 @@ internal sealed class OptionSet
     /// <summary>Sets a value.</summary>
     public void Set(OptionKey key, object value, OptionOrigin origin)
         => (_values[(int)key], _origins[(int)key]) = (value, origin);
+
+    /// <summary>Sets the level, and the defaults that go with it where nobody said anything else.</summary>
+    public void SetLevel(DetectorLevel level, OptionOrigin origin)
+    {
+        (Level, LevelOrigin) = (level, origin);
+        foreach (OptionDefinition row in OptionTable.All)
+        {
+            if (GetOrigin(row.Key) <= OptionOrigin.Level)
+            {
+                object? value = LevelDefaults.Find(level, row.Key);
+                if (value is not null || GetOrigin(row.Key) == OptionOrigin.Level)
+                {
+                    Set(row.Key, value ?? row.Default, value is null ? OptionOrigin.Default : OptionOrigin.Level);
+                }
+            }
+        }
+    }
 
     /// <summary>Adds a warning; the same sentence is kept once.</summary>
     public void Warn(string sentence)

@@ -40,6 +40,11 @@ internal static class OptionTable
             "Leak groups listed in a report; the rest is counted; 0 lists all."),
         new(OptionKey.StackDepth, "stack_depth", OptionKind.Integer, 16, "frames",
             "Frames of a call stack that tell allocation sites apart.") { Minimum = 1, Maximum = 64 },
+        // 512 KiB as in gperftools and the Go heap profiler.
+        new(OptionKey.SampleInterval, "sample_interval", OptionKind.ByteCount, 512L << 10, "size",
+            "Mean number of bytes between two samples at level sample; 0 takes every block."),
+        new(OptionKey.MaximumTrackerMemory, "max_tracker_memory", OptionKind.ByteCount, 0L, "size",
+            "Most memory for records, their index and call stacks; when it is used up, recording ends for good; 0: no limit."),
         // 60 s and 600 s as in kmemleak.
         new(OptionKey.FirstScan, "first_scan", OptionKind.Duration, TimeSpan.FromSeconds(60), "duration",
             "When the first scheduled scan runs; 0 or off: no scheduled scans."),

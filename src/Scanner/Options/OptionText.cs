@@ -42,6 +42,7 @@ internal static class OptionText
     {
         bool flag => flag ? "1" : "0",
         TimeSpan duration => FormatDuration(duration),
+        long byteCount => FormatByteCount(byteCount),
         Enum word => word.ToString().ToLowerInvariant().Replace(" ", string.Empty, StringComparison.Ordinal),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString() ?? string.Empty,
@@ -167,6 +168,19 @@ internal static class OptionText
         }
 
         return Enum.ToObject(row.Default.GetType(), bits);
+    }
+
+    // In the largest unit that leaves a whole number.
+    private static string FormatByteCount(long byteCount)
+    {
+        int unit = 0;
+        while (byteCount != 0 && byteCount % 1024 == 0 && unit < 4)
+        {
+            byteCount /= 1024;
+            unit++;
+        }
+
+        return byteCount.ToString(CultureInfo.InvariantCulture) + (unit == 0 ? string.Empty : "kmgt"[unit - 1].ToString());
     }
 
     private static string FormatDuration(TimeSpan duration)

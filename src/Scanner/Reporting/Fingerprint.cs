@@ -60,6 +60,10 @@ internal static class Fingerprint
         else
         {
             text.Append(frame.AssemblyName).Append('!').Append(frame.Name);
+            if (frame.Kept is { Ordinal: { } ordinal })
+            {
+                text.Append('#').Append(ordinal);
+            }
         }
 
         if (withOffset && frame.ILOffset >= 0)

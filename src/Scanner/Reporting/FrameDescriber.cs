@@ -27,11 +27,20 @@ internal sealed class FrameDescriber(SymbolResolver symbols)
         {
             string name = frame.Name
                 ?? string.Create(CultureInfo.InvariantCulture, $"native code at 0x{frame.InstructionPointer:x}");
-            return new LeakFrame(name, frame.AssemblyName, null, 0, IsNative: frame.AssemblyName is null, isFramework);
+            (string? keptFile, int keptLine) = Locate(frame.Kept, frame.ILOffset);
+            return new LeakFrame(
+                name, frame.AssemblyName, keptFile, keptLine, IsNative: frame.AssemblyName is null, isFramework);
         }
 
         string? file = symbols.TryFind(method, frame.ILOffset, out string found, out int line) ? found : null;
         string? assembly = method.Module.Assembly.GetName().Name;
         return new LeakFrame(MethodNames.Describe(method), assembly, file, line, IsNative: false, isFramework);
     }
+
+    private (string? File, int Line) Locate(KeptMethod? kept, int offset)
+        => kept?.File is { } known ? (known, kept.Line)
+            : kept?.ModulePath is { } path
+                && symbols.TryFind(path, kept.ModuleVersion, kept.Token, offset, out string file, out int line)
+                ? (file, line)
+                : (null, 0);
 }

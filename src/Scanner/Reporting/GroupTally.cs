@@ -5,12 +5,13 @@ using NativeLeak.Verdicts;
 namespace NativeLeak.Reporting;
 
 /// <summary>Counts the lost blocks of one group while the list of a scan is read.</summary>
-internal sealed class GroupTally(ReportedSite site, LeakKind kind, int sampleLimit)
+internal sealed class GroupTally(ReportedSite site, LeakKind kind, int sampleLimit, long sampleInterval)
 {
     private readonly SortedSet<ushort> _threads = [];
     private readonly List<LeakSample> _samples = [];
     private nuint _holderOffset;
     private nuint _holderComplement;
+    private EstimateSum _estimate;
 
     /// <summary>Where the blocks come from.</summary>
     public ReportedSite Site => site;
@@ -20,6 +21,9 @@ internal sealed class GroupTally(ReportedSite site, LeakKind kind, int sampleLim
 
     /// <summary>The group's own blocks.</summary>
     public BlockTotal Total { get; private set; }
+
+    /// <summary>What the group's blocks stand for; null when every block is recorded.</summary>
+    public BlockEstimate? Estimate => sampleInterval == 0 ? null : Estimates.Of(_estimate);
 
     /// <summary>What hangs from them.</summary>
     public BlockTotal Indirect { get; private set; }
@@ -47,6 +51,7 @@ internal sealed class GroupTally(ReportedSite site, LeakKind kind, int sampleLim
     public void Add(in LostBlock block)
     {
         Total += new BlockTotal(1, (long)block.BlockByteCount);
+        SampleWeight.Add(ref _estimate, block.BlockByteCount, sampleInterval);
         if (block.Verdict == Verdict.Definite)
         {
             Indirect += new BlockTotal(block.IndirectBlocks, (long)block.IndirectBytes);

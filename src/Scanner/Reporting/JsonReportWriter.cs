@@ -45,6 +45,8 @@ internal static class JsonReportWriter
             WriteCoverage(json, report.Coverage);
             WriteScan(json, report.Scan);
             WriteTotals(json, report.Totals);
+            LevelJson.WriteTracker(json, report.Tracker);
+            LevelJson.WriteEstimates(json, report.Estimates);
             json.WriteStartArray("leaks");
             foreach (LeakGroup group in report.Leaks)
             {
@@ -52,6 +54,7 @@ internal static class JsonReportWriter
             }
 
             json.WriteEndArray();
+            WriteAllocated(json, report.StillAllocated);
             json.WriteStartArray("misuse");
             json.WriteEndArray();
             json.WriteStartArray("suppressions");
@@ -137,13 +140,7 @@ internal static class JsonReportWriter
         json.WriteNumber("firstAgeSeconds", Math.Round(group.FirstAge.TotalSeconds, 3));
         json.WriteNumber("lastAgeSeconds", Math.Round(group.LastAge.TotalSeconds, 3));
         WriteStrings(json, "threads", group.Threads);
-        json.WriteStartArray("stack");
-        foreach (LeakFrame frame in group.Stack)
-        {
-            WriteFrame(json, frame);
-        }
-
-        json.WriteEndArray();
+        WriteStack(json, group.Stack);
         json.WriteStartArray("samples");
         foreach (LeakSample sample in group.Samples)
         {
@@ -152,7 +149,36 @@ internal static class JsonReportWriter
 
         json.WriteEndArray();
         json.WriteString("evidence", group.Evidence);
+        LevelJson.WriteEstimate(json, "estimate", group.Estimate);
         json.WriteEndObject();
+    }
+
+    private static void WriteAllocated(Utf8JsonWriter json, IReadOnlyList<AllocatedGroup> groups)
+    {
+        json.WriteStartArray("stillAllocated");
+        foreach (AllocatedGroup group in groups)
+        {
+            json.WriteStartObject();
+            json.WriteString("fingerprint", group.Fingerprint);
+            json.WriteNumber("blocks", group.Total.Blocks);
+            json.WriteNumber("bytes", group.Total.Bytes);
+            json.WriteString("allocator", group.Allocator);
+            WriteStack(json, group.Stack);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteStack(Utf8JsonWriter json, IReadOnlyList<LeakFrame> stack)
+    {
+        json.WriteStartArray("stack");
+        foreach (LeakFrame frame in stack)
+        {
+            WriteFrame(json, frame);
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteFrame(Utf8JsonWriter json, LeakFrame frame)

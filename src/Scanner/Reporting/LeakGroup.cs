@@ -14,6 +14,10 @@ public sealed record LeakGroup
     /// <summary>The group's own blocks and their bytes.</summary>
     public required BlockTotal Total { get; init; }
 
+    /// <summary>What the group's blocks, which are samples, say about all blocks of the site; null unless the level is
+    /// sample.</summary>
+    public BlockEstimate? Estimate { get; init; }
+
     /// <summary>Blocks that hang from the group's blocks: lost with them, listed as groups of their own.</summary>
     public required BlockTotal Indirect { get; init; }
 

@@ -9,7 +9,8 @@ namespace NativeLeak.Reporting;
 /// <summary>The facts of this process, as the recorder and the hook know them.</summary>
 /// <param name="tier">How allocations are seen.</param>
 /// <param name="detail">What the hook says about that.</param>
-internal sealed class RecorderFacts(InterceptionTier tier, string detail) : IReportFacts
+/// <param name="level">The level in force.</param>
+internal sealed class RecorderFacts(InterceptionTier tier, string detail, DetectorLevel level) : IReportFacts
 {
     private const string NativeCode = "memory that native libraries allocate for themselves";
 
@@ -45,27 +46,50 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail) : IRep
                 warnings.Add("nothing is recorded: " + failure);
             }
 
-            RecordCounters counters = RecordTable.Counters;
-            if (counters.Dropped > 0)
+            if (SiteDepot.OthersCount > 0)
             {
                 warnings.Add(string.Create(CultureInfo.InvariantCulture,
-                    $"{counters.Dropped} block(s) were not recorded, because the detector's own memory was used up"));
+                    $"{SiteDepot.OthersCount} allocation(s) came from stacks beyond the first {SiteDepot.Limit} distinct "
+                    + $"ones: they are counted together, without a stack of their own"));
             }
 
+            warnings.AddRange(TrackerFacts.Warnings());
             return warnings;
         }
     }
 
     /// <inheritdoc/>
+    public ReportedTracker Tracker => TrackerFacts.Describe(level);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<SiteCount> CountSites() => RecordTable.IsInitialized ? SiteCensus.Take() : [];
+
+    /// <inheritdoc/>
     public IReadOnlyList<CallFrame> GetFrames(uint site)
+        => level == DetectorLevel.Count ? Innermost(FramesOf(site)) : FramesOf(site);
+
+    // Level count tells callers apart, not their callers.
+    private static IReadOnlyList<CallFrame> Innermost(IReadOnlyList<CallFrame> frames)
     {
-        if (SiteDepot.GetStack(site) is { } stack)
+        for (int i = 0; i < frames.Count; i++)
         {
-            return [.. stack.Frames.Select(static frame => new CallFrame(
-                frame.Method, frame.ILOffset, frame.InstructionPointer, frame.Name, frame.AssemblyName))];
+            if (!Fingerprint.IsFramework(frames[i]))
+            {
+                return [.. frames.Take(i + 1)];
+            }
         }
 
-        Span<nuint> addresses = stackalloc nuint[SiteStack.MaximumFrameCount];
+        return frames;
+    }
+
+    private static IReadOnlyList<CallFrame> FramesOf(uint site)
+    {
+        if (SiteDepot.GetStack(site) is { Frames.Count: > 0 } stack)
+        {
+            return [.. stack.Frames.Select(ToCallFrame)];
+        }
+
+        Span<nuint> addresses = stackalloc nuint[StackWalker.MaximumDepth];
         SiteDepot.GetFrames(site, addresses, out int count);
         CallFrame[] frames = new CallFrame[count];
         for (int i = 0; i < count; i++)
@@ -75,6 +99,11 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail) : IRep
 
         return frames;
     }
+
+    private static CallFrame ToCallFrame(SiteFrame frame) => frame.Method is not null
+        ? new CallFrame(frame.Method, frame.ILOffset, frame.InstructionPointer)
+        : new CallFrame(null, frame.ILOffset, frame.InstructionPointer, frame.Name, frame.AssemblyName, new KeptMethod(
+            frame.Ordinal, frame.ModulePath, frame.ModuleVersion, frame.Token, frame.File, frame.Line));
 
     /// <inheritdoc/>
     public string DescribeThread(ushort number) => ThreadNumbers.Describe(number);

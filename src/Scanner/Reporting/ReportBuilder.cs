@@ -24,7 +24,8 @@ internal sealed class ReportBuilder(IReportFacts facts)
     public LeakReport Build(ScanOutcome outcome, in ReportRequest request)
     {
         ScanCounters counters = outcome.Counters;
-        List<GroupTally> tallies = Sort(Count(outcome.Lost, request.SamplesPerGroup));
+        ReportedTracker tracker = facts.Tracker;
+        List<GroupTally> tallies = Sort(Count(outcome.Lost, request));
         int shown = request.MaximumGroups == 0 ? tallies.Count : Math.Min(tallies.Count, request.MaximumGroups);
         BlockTotal omitted = default;
         foreach (GroupTally tally in tallies.Skip(shown))
@@ -38,11 +39,14 @@ internal sealed class ReportBuilder(IReportFacts facts)
         return new LeakReport
         {
             Process = ProcessFacts.Describe(request.Reason),
-            IsConclusive = outcome.IsConclusive,
+            // A table with holes proves nothing (kmemleak's rule).
+            IsConclusive = outcome.IsConclusive && !tracker.HasHoles,
             Coverage = Cover(outcome, warnings),
             Scan = new ReportedScan(outcome.Number, outcome.Snapshot.PauseTime, outcome.Duration),
             Totals = Totals(counters),
+            Estimates = Estimates.Of(counters, request.Parameters.SampleIntervalBytes),
             Leaks = groups,
+            Tracker = tracker,
             OmittedGroups = tallies.Count - shown,
             Omitted = omitted,
         };
@@ -64,9 +68,10 @@ internal sealed class ReportBuilder(IReportFacts facts)
         Scan = new ReportedScan(0, TimeSpan.Zero, TimeSpan.Zero),
         Totals = new ReportTotals(),
         Leaks = [],
+        Tracker = facts.Tracker,
     };
 
-    private IEnumerable<GroupTally> Count(ReadOnlySpan<LostBlock> lost, int samplesPerGroup)
+    private IEnumerable<GroupTally> Count(ReadOnlySpan<LostBlock> lost, in ReportRequest request)
     {
         SiteIndex sites = new(facts);
         Dictionary<(string Identity, LeakKind Kind), GroupTally> tallies = [];
@@ -84,7 +89,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
             ReportedSite site = sites.Get(block.Site, (AllocationApi)block.Api);
             if (!tallies.TryGetValue((site.Identity, kind), out GroupTally? tally))
             {
-                tally = new GroupTally(site, kind, samplesPerGroup);
+                tally = new GroupTally(site, kind, request.SamplesPerGroup, request.Parameters.SampleIntervalBytes);
                 tallies.Add((site.Identity, kind), tally);
             }
 
@@ -126,6 +131,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
         Fingerprint = Fingerprint.Compute(tally.Site.Allocator, tally.Site.Frames),
         Kind = tally.Kind,
         Total = tally.Total,
+        Estimate = tally.Estimate,
         Indirect = tally.Indirect,
         Allocator = tally.Site.Allocator,
         FirstAge = Age(outcome, tally.FirstTick),

@@ -48,7 +48,7 @@ internal sealed class SiteIndex(IReportFacts facts)
         for (int i = AllocatorNames.CountApiFrames(frames); i < frames.Count; i++)
         {
             CallFrame frame = frames[i];
-            text.Append('\n').Append(frame.Method is { } method ? MethodId(method) : frame.Name);
+            text.Append('\n').Append(frame.Method is { } method ? MethodId(method) : KeptId(frame));
             if (!Fingerprint.IsFramework(frame))
             {
                 text.Append('+').Append(frame.ILOffset.ToString(CultureInfo.InvariantCulture));
@@ -57,6 +57,10 @@ internal sealed class SiteIndex(IReportFacts facts)
 
         return text.ToString();
     }
+
+    // The same plugin, loaded again: its methods are other objects with the same names.
+    private static string KeptId(in CallFrame frame)
+        => frame.AssemblyName + "!" + frame.Name + "#" + frame.Kept?.Ordinal;
 
     private string MethodId(MethodBase method)
     {

@@ -17,7 +17,8 @@ internal sealed class SymbolResolver(TimeSpan budget) : IDisposable
 {
     private const int HighestRow = 0x00FF_FFFF;
 
-    private readonly Dictionary<Module, MetadataReaderProvider?> _modules = [];
+    // By module, or by file and build where the module may be gone.
+    private readonly Dictionary<object, MetadataReaderProvider?> _modules = [];
     private readonly List<string> _missing = [];
     private readonly Stopwatch _watch = Stopwatch.StartNew();
 
@@ -38,18 +39,32 @@ internal sealed class SymbolResolver(TimeSpan budget) : IDisposable
 
         try
         {
-            MetadataReader? reader = GetReader(method.Module)?.GetMetadataReader();
-            int row = method.MetadataToken & HighestRow;
-            if (reader is null || row == 0 || row > reader.MethodDebugInformation.Count)
-            {
-                return false;
-            }
-
-            return TryFindLine(reader, MetadataTokens.MethodDebugInformationHandle(row), offset, out file, out line);
+            return TryFindLine(GetReader(method.Module), method.MetadataToken, offset, out file, out line);
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
             // A damaged PDB, a dynamic method without a token: no line is the honest answer.
+            return false;
+        }
+    }
+
+    /// <summary>The same for a method whose assembly may be unloaded: by its file, if that still is the same
+    /// build.</summary>
+    public bool TryFind(string modulePath, Guid moduleVersion, int token, int offset, out string file, out int line)
+    {
+        (file, line) = (string.Empty, 0);
+        if (offset < 0 || IsOverBudget())
+        {
+            return false;
+        }
+
+        try
+        {
+            return TryFindLine(GetReader(modulePath, moduleVersion), token, offset, out file, out line);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // As above.
             return false;
         }
     }
@@ -66,9 +81,17 @@ internal sealed class SymbolResolver(TimeSpan budget) : IDisposable
     }
 
     private static bool TryFindLine(
-        MetadataReader reader, MethodDebugInformationHandle handle, int offset, out string file, out int line)
+        MetadataReaderProvider? provider, int token, int offset, out string file, out int line)
     {
         (file, line) = (string.Empty, 0);
+        MetadataReader? reader = provider?.GetMetadataReader();
+        int row = token & HighestRow;
+        if (reader is null || row == 0 || row > reader.MethodDebugInformation.Count)
+        {
+            return false;
+        }
+
+        MethodDebugInformationHandle handle = MetadataTokens.MethodDebugInformationHandle(row);
         DocumentHandle document = default;
         foreach (SequencePoint point in reader.GetMethodDebugInformation(handle).GetSequencePoints())
         {
@@ -96,7 +119,16 @@ internal sealed class SymbolResolver(TimeSpan budget) : IDisposable
 
     private MetadataReaderProvider? GetReader(Module module)
     {
-        if (_modules.TryGetValue(module, out MetadataReaderProvider? known))
+        bool isFramework = FrameworkCode.Owns(module.Assembly);
+        return GetReader(module, () => Open(module.Assembly), isFramework ? null : module.Assembly.GetName().Name);
+    }
+
+    private MetadataReaderProvider? GetReader(string path, Guid version)
+        => GetReader((path, version), () => Open(path, version), Path.GetFileNameWithoutExtension(path));
+
+    private MetadataReaderProvider? GetReader(object key, Func<MetadataReaderProvider?> open, string? nameIfMissing)
+    {
+        if (_modules.TryGetValue(key, out MetadataReaderProvider? known))
         {
             return known;
         }
@@ -104,30 +136,40 @@ internal sealed class SymbolResolver(TimeSpan budget) : IDisposable
         MetadataReaderProvider? provider = null;
         try
         {
-            provider = Open(module.Assembly);
+            provider = open();
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
             // Unreadable or damaged files count as missing; that is said once, below.
         }
 
-        if (provider is null && !FrameworkCode.Owns(module.Assembly))
+        if (provider is null && nameIfMissing is not null && !_missing.Contains(nameIfMissing))
         {
-            _missing.Add(module.Assembly.GetName().Name ?? module.Name);
+            _missing.Add(nameIfMissing);
         }
 
-        return _modules[module] = provider;
+        return _modules[key] = provider;
     }
 
     private static MetadataReaderProvider? Open(Assembly assembly)
     {
         string path = assembly.IsDynamic ? string.Empty : AssemblyPath(assembly);
-        if (path.Length == 0)
+        return path.Length == 0 ? OpenBundled(assembly) : Open(path, Guid.Empty);
+    }
+
+    // The version is asked for where the file may have been replaced since it was loaded.
+    private static MetadataReaderProvider? Open(string path, Guid version)
+    {
+        using PEReader image = new(File.OpenRead(path));
+        if (version != Guid.Empty)
         {
-            return OpenBundled(assembly);
+            MetadataReader metadata = image.GetMetadataReader();
+            if (metadata.GetGuid(metadata.GetModuleDefinition().Mvid) != version)
+            {
+                return null;
+            }
         }
 
-        using PEReader image = new(File.OpenRead(path));
         return image.TryOpenAssociatedPortablePdb(path, OpenIfThere, out MetadataReaderProvider? provider, out _)
             ? provider
             : null;

@@ -29,9 +29,16 @@ internal sealed class TextReportWriter
             writer.WriteGroup(group);
         }
 
+        foreach (AllocatedGroup group in report.StillAllocated)
+        {
+            writer.WriteAllocated(group);
+        }
+
         writer.WriteTail();
         return writer._text.ToString();
     }
+
+    private bool IsCount => _report.Coverage.Mode == CountReport.Mode;
 
     /// <summary>The start of every line that is the tool's own.</summary>
     public static string Prefix(int processId)
@@ -41,7 +48,11 @@ internal sealed class TextReportWriter
     {
         ReportTotals totals = _report.Totals;
         Line(Rule);
-        if (!_report.IsConclusive)
+        if (IsCount)
+        {
+            Own($"COUNT: {Total(totals.Live)} still allocated; whether they are in use or lost is not judged at level count");
+        }
+        else if (!_report.IsConclusive)
         {
             Own("INCONCLUSIVE: the scan had gaps (see the warnings below); it proves nothing by itself");
         }
@@ -52,8 +63,9 @@ internal sealed class TextReportWriter
         }
         else if (_report.IsConclusive)
         {
+            string sampled = _report.Estimates is null ? string.Empty : " among sampled blocks";
             string reach = totals.Young.Blocks > 0 ? "reachable or too young to be judged" : "reachable";
-            Own($"no leaks: {Total(totals.Live)}, {reach}");
+            Own($"no leaks{sampled}: {Total(totals.Live)}, {reach}");
         }
 
         ReportedProcess process = _report.Process;
@@ -73,6 +85,11 @@ internal sealed class TextReportWriter
     {
         Line($"{group.Kind} leak of {Total(group.Total)} allocated by {group.Allocator}:");
         WriteStack(group.Stack);
+        if (group.Estimate is { } estimate)
+        {
+            Line($"  these are samples; estimated in all: {LevelText.Estimate(estimate)}");
+        }
+
         Line($"  why: {group.Evidence}");
         if (group.Indirect.Blocks > 0)
         {
@@ -89,6 +106,14 @@ internal sealed class TextReportWriter
                 + Content(sample.Hex));
         }
 
+        Line(string.Empty);
+    }
+
+    private void WriteAllocated(AllocatedGroup group)
+    {
+        Line($"Still allocated: {Total(group.Total)} allocated by {group.Allocator}:");
+        WriteStack(group.Stack);
+        Line($"  fingerprint {group.Fingerprint}");
         Line(string.Empty);
     }
 
@@ -134,12 +159,16 @@ internal sealed class TextReportWriter
             Own("WARNING: " + warning);
         }
 
-        Own($"live {Total(totals.Live)}: reachable {Total(totals.Reachable)}, young {Total(totals.Young)}, "
-            + $"ignored {Total(totals.Ignored)}");
-        Own($"coverage: {coverage.Mode}, managed heap {coverage.ManagedHeap}, "
-            + $"{coverage.ThreadsParked} of {coverage.ThreadsFound} threads stopped, "
-            + $"{coverage.RootBytes} bytes of roots and {coverage.BlockBytes} bytes of blocks read, "
-            + $"{coverage.UnreadableBytes} unreadable");
+        if (!IsCount)
+        {
+            WriteCoverage(totals, coverage);
+        }
+
+        foreach (string line in LevelText.Tracker(_report))
+        {
+            Own(line);
+        }
+
         Own($"allocations seen: {coverage.Tier}{Unseen(coverage.Unseen)}");
         if (_report.HasLeaks)
         {
@@ -148,9 +177,21 @@ internal sealed class TextReportWriter
         }
 
         Line(string.Empty);
-        Line($"SUMMARY: NativeLeak: {totals.Leaked.Bytes} byte(s) leaked in {totals.Leaked.Blocks} block(s) "
-            + $"(definite {Total(totals.Definite)}, indirect {Total(totals.Indirect)}, "
-            + $"possible {Total(totals.Possible)}).");
+        Line(IsCount
+            ? $"SUMMARY: NativeLeak: {Total(totals.Live)} still allocated; leaks are not judged at level count."
+            : $"SUMMARY: NativeLeak: {totals.Leaked.Bytes} byte(s) leaked in {totals.Leaked.Blocks} block(s) "
+                + $"(definite {Total(totals.Definite)}, indirect {Total(totals.Indirect)}, "
+                + $"possible {Total(totals.Possible)}).");
+    }
+
+    private void WriteCoverage(ReportTotals totals, ReportCoverage coverage)
+    {
+        Own($"live {Total(totals.Live)}: reachable {Total(totals.Reachable)}, young {Total(totals.Young)}, "
+            + $"ignored {Total(totals.Ignored)}");
+        Own($"coverage: {coverage.Mode}, managed heap {coverage.ManagedHeap}, "
+            + $"{coverage.ThreadsParked} of {coverage.ThreadsFound} threads stopped, "
+            + $"{coverage.RootBytes} bytes of roots and {coverage.BlockBytes} bytes of blocks read, "
+            + $"{coverage.UnreadableBytes} unreadable");
     }
 
     private static string Unseen(IReadOnlyList<string> unseen)

@@ -47,6 +47,9 @@ internal sealed class DetectorSession : IDisposable
         set => Volatile.Write(ref _options, value);
     }
 
+    /// <summary>Whether scans judge blocks: at level count they only count them.</summary>
+    public bool Judges => _facts.Tracker.Level != DetectorLevel.Count;
+
     /// <summary>Starts the thread and listens to the ends of the process.</summary>
     public void Start()
     {
@@ -74,7 +77,10 @@ internal sealed class DetectorSession : IDisposable
     {
         LeakDetectorOptions options = Options;
         ScanParameters parameters = new(
-            minimumAge, options.ManagedHeap, options.InteriorPointersKeepBlocks, MaximumLostBlocks);
+            minimumAge, options.ManagedHeap, options.InteriorPointersKeepBlocks, MaximumLostBlocks)
+        {
+            SampleIntervalBytes = _facts.Tracker.SampleIntervalBytes,
+        };
         List<string> warnings = [.. options.Set.Warnings];
         // Order: acquire; pairs with the write when a listener throws on its pool thread.
         if (Volatile.Read(ref _listenerFailure) is { } failure)

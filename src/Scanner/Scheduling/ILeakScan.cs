@@ -8,7 +8,11 @@ internal readonly record struct ScanParameters(
     TimeSpan MinimumAge,
     ManagedHeapMode ManagedHeap,
     bool InteriorCountsAsStart,
-    int MaximumLostBlocks);
+    int MaximumLostBlocks)
+{
+    /// <summary>Mean number of bytes between two recorded blocks; 0: every block is recorded.</summary>
+    public long SampleIntervalBytes { get; init; }
+}
 
 /// <summary>Contract: one scan of the process. Pre: called on the dedicated scanner thread. Post: an outcome, whatever
 /// happened; never throws for what the system or the application does.</summary>

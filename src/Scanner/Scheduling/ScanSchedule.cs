@@ -16,7 +16,8 @@ internal sealed class ScanSchedule(DetectorSession session)
     /// <summary>Starts the clock.</summary>
     public void Begin()
     {
-        _delay = session.Options.FirstScan;
+        // Without verdicts there is no news to tell.
+        _delay = session.Judges ? session.Options.FirstScan : TimeSpan.Zero;
         _sinceLast.Restart();
     }
 

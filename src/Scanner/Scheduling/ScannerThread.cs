@@ -126,6 +126,11 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         ReportBuilder builder = new(facts);
         try
         {
+            if (facts.Tracker.Level == DetectorLevel.Count)
+            {
+                return CountReport.Build(facts, request);
+            }
+
             _scan ??= createScan();
             using ScanOutcome outcome = _scan.Run(request.Parameters);
             return builder.Build(outcome, request);

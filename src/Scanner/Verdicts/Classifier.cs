@@ -135,6 +135,7 @@ internal static unsafe class Classifier
             {
                 counters->Reachable.Blocks++;
                 counters->Reachable.Bytes += (long)ByteCount(state, i);
+                SampleWeight.Add(ref counters->Reachable.Estimate, ByteCount(state, i), state->Context->SampleInterval);
             }
         }
 
@@ -166,6 +167,7 @@ internal static unsafe class Classifier
             nuint byteCount = ByteCount(state, i);
             total->Blocks++;
             total->Bytes += (long)byteCount;
+            SampleWeight.Add(ref total->Estimate, byteCount, context->SampleInterval);
             if ((total->Blocks & 0xFFFF) == 0)
             {
                 state->View->Progress++;

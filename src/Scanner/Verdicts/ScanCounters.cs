@@ -12,6 +12,9 @@ internal struct KindTotal
 
     /// <summary>Their bytes, as asked for.</summary>
     public long Bytes;
+
+    /// <summary>What they stand for when blocks are sampled; not kept for all kinds together.</summary>
+    public EstimateSum Estimate;
 }
 
 /// <summary>Everything a scan counts, written by the child into shared pages: totals per kind and what the scan could see.</summary>

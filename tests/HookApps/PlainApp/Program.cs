@@ -1,13 +1,18 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-// PlainApp work | variables | child <file> <args…> | signal | throw
+// PlainApp work | early | variables | child <file> <args…> | signal | throw
 switch (args.Length == 0 ? "work" : args[0])
 {
     case "work":
         Work();
         return 5;
+    case "early":
+        Early.FromMain = Marshal.AllocHGlobal(333);
+        Console.WriteLine("early");
+        return 0;
     case "variables":
         PrintVariables();
         return 0;
@@ -68,4 +73,26 @@ static void PrintVariables()
     }
 
     Console.WriteLine($"latch={AppContext.GetData("NativeLeak.StartupHook") ?? "(unset)"}");
+}
+
+/// <summary>Allocates before the first line of Main.</summary>
+internal static class Early
+{
+    public static nint FromMain;
+
+    private static readonly nint s_fromTypeInitializer = Marshal.AllocHGlobal(222);
+    private static nint s_fromModuleInitializer;
+
+    // CA2255: the point is to run as early as an application can.
+#pragma warning disable CA2255
+    [ModuleInitializer]
+#pragma warning restore CA2255
+    internal static void Initialize()
+    {
+        if (Environment.GetCommandLineArgs().Contains("early"))
+        {
+            s_fromModuleInitializer = Marshal.AllocHGlobal(111);
+            GC.KeepAlive(s_fromModuleInitializer + s_fromTypeInitializer);
+        }
+    }
 }

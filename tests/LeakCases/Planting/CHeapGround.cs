@@ -5,6 +5,8 @@
 // for seconds, with the addresses of slabs it gave back), and so do the C library's old notes of where a free chunk began; a
 // block planted at such an address would be called possible, rightly. So the heap is pushed past all it ever handed out,
 // and what a slab leaves behind meanwhile is used up by blocks that stay; what follows a planted block is never free.
+using System.Runtime.InteropServices;
+
 namespace LeakCases.Planting;
 
 /// <summary>Fresh ground for planted blocks.</summary>
@@ -32,8 +34,15 @@ internal static unsafe class CHeapGround
     private static readonly delegate* unmanaged<nuint, nuint, nint> s_calloc =
         (delegate* unmanaged<nuint, nuint, nint>)Libc.Symbol("calloc");
 
+    // Whatever runs on the thread before a block is planted (the compiler, mostly) takes and gives back less than this.
+    private const int StepCount = 4;
+    private const int MaximumSteps = 256;
+
     [ThreadStatic]
     private static nint t_highest;
+
+    [ThreadStatic]
+    private static int t_steps;
 
     /// <summary>
     /// Makes the calling thread's next block of <paramref name="byteCount"/> bytes lie where none ever lay, when it is large
@@ -41,13 +50,21 @@ internal static unsafe class CHeapGround
     /// </summary>
     public static void Prepare(int byteCount)
     {
+        bool isPlaced = byteCount is >= SmallestFenced and < StrideByteCount;
         if (t_highest == 0)
         {
-            PushOn();
+            // What runs between here and the block must not be new: its first run takes memory of its own.
+            Marshal.FreeHGlobal(Marshal.AllocHGlobal(byteCount));
+            UseUp();
+            PushOn(StrideCount);
+        }
+        else if (isPlaced && t_steps < MaximumSteps)
+        {
+            t_steps += StepCount;
+            PushOn(StepCount);
         }
 
         // Where a block lies, one of its size would have lain: this uses up what came back.
-        bool isPlaced = byteCount is >= SmallestFenced and < StrideByteCount;
         for (int i = 0; isPlaced && i < MaximumFillers; i++)
         {
             nint filler = s_calloc(1, (nuint)byteCount);
@@ -60,7 +77,7 @@ internal static unsafe class CHeapGround
         }
     }
 
-    private static void PushOn()
+    private static void UseUp()
     {
         for (int size = FillerByteCount; size > 16; size /= 2)
         {
@@ -69,8 +86,11 @@ internal static unsafe class CHeapGround
                 _ = s_calloc(1, (nuint)size);
             }
         }
+    }
 
-        for (int i = 0; i < StrideCount; i++)
+    private static void PushOn(int strides)
+    {
+        for (int i = 0; i < strides; i++)
         {
             t_highest = Math.Max(t_highest, s_calloc(1, StrideByteCount));
         }

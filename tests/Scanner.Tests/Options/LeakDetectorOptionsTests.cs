@@ -17,6 +17,8 @@ internal sealed class LeakDetectorOptionsTests
             Assert.That(() => options.MaximumLeaks = -1, Throws.TypeOf<ArgumentOutOfRangeException>());
             Assert.That(() => options.Verbosity = 3, Throws.TypeOf<ArgumentOutOfRangeException>());
             Assert.That(() => options.MinimumAge = new TimeSpan(-1), Throws.TypeOf<ArgumentOutOfRangeException>());
+            Assert.That(() => options.SampleIntervalBytes = -1, Throws.TypeOf<ArgumentOutOfRangeException>());
+            Assert.That(() => options.MaximumTrackerMemoryBytes = -1, Throws.TypeOf<ArgumentOutOfRangeException>());
             Assert.That(() => options.LogPath = " ", Throws.ArgumentException);
             Assert.That(options.ExitCode, Is.EqualTo(23));
         });
@@ -40,17 +42,21 @@ internal sealed class LeakDetectorOptionsTests
             ManagedHeap = ManagedHeapMode.None,
             InteriorPointersKeepBlocks = true,
             Verbosity = 2,
+            Level = DetectorLevel.Sample,
+            SampleIntervalBytes = 4096,
+            MaximumTrackerMemoryBytes = 1 << 24,
         };
         object[] values =
         [
             options.LogPath, options.Format, options.ExitCode, options.FailOn, options.ReportAt, options.MinimumAge,
             options.MaximumLeaks, options.StackDepth, options.FirstScan, options.ScanInterval, options.ManagedHeap,
-            options.InteriorPointersKeepBlocks, options.Verbosity,
+            options.InteriorPointersKeepBlocks, options.Verbosity, options.Level, options.SampleIntervalBytes,
+            options.MaximumTrackerMemoryBytes,
         ];
         object[] expected =
         [
             "x.log", ReportFormat.Json, 7, FailOn.Reachable, ReportOccasions.Signal, TimeSpan.FromSeconds(1), 3, 64,
-            TimeSpan.Zero, TimeSpan.FromDays(1), ManagedHeapMode.None, true, 2,
+            TimeSpan.Zero, TimeSpan.FromDays(1), ManagedHeapMode.None, true, 2, DetectorLevel.Sample, 4096L, 1L << 24,
         ];
         Assert.That(values, Is.EqualTo(expected));
     }

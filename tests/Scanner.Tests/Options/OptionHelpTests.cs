@@ -7,6 +7,14 @@ namespace NativeLeak.Scanner.Tests.Options;
 internal sealed class OptionHelpTests
 {
     [Test]
+    public void ALevelsOwnDefaultsSayThatTheyAre()
+    {
+        FakeOptionSource source = new() { Variables = { ["NATIVELEAK"] = "paranoid" } };
+        string help = OptionHelp.Write(source.Read(isStartedByVariable: true));
+        Assert.That(help, Does.Contain(", now paranoid\n").And.Contain("default 16, now 64 (of level paranoid)"));
+    }
+
+    [Test]
     public void EveryKeyIsThereWithDefaultValueAndOrigin()
     {
         FakeOptionSource source = new();
@@ -23,6 +31,8 @@ internal sealed class OptionHelpTests
             Assert.That(help, Does.Contain("default text, now json (from NATIVELEAK_OPTIONS)"));
             Assert.That(help, Does.Contain("default 5s, now 250ms (from NATIVELEAK_MIN_AGE)"));
             Assert.That(help, Does.Contain("default 23, now 23 (default)"));
+            Assert.That(help, Does.Contain("level: NATIVELEAK=off|count|sample|on|paranoid, now on"));
+            Assert.That(help, Does.Contain("default 512k, now 512k (default)"));
         });
     }
 }

@@ -109,23 +109,64 @@ internal sealed class OptionReaderTests
         Assert.That(source.Read().Warnings, Is.Empty);
     }
 
-    [TestCase(null, false, null)]
-    [TestCase("", false, null)]
-    [TestCase("off", false, null)]
-    [TestCase("0", false, null)]
-    [TestCase("False", false, null)]
-    [TestCase("on", true, null)]
-    [TestCase("1", true, null)]
-    [TestCase("TRUE", true, null)]
-    [TestCase("count", true, "behaves as 'on'")]
-    [TestCase("sample", true, "behaves as 'on'")]
-    [TestCase("paranoid", true, "behaves as 'on'")]
-    [TestCase("parnoid", true, "'paranoid'")]
-    public void TheLevelIsAWord(string? text, bool isOn, string? warning)
+    [TestCase(null, DetectorLevel.Off, null)]
+    [TestCase("", DetectorLevel.Off, null)]
+    [TestCase("off", DetectorLevel.Off, null)]
+    [TestCase("0", DetectorLevel.Off, null)]
+    [TestCase("False", DetectorLevel.Off, null)]
+    [TestCase("on", DetectorLevel.On, null)]
+    [TestCase("1", DetectorLevel.On, null)]
+    [TestCase("TRUE", DetectorLevel.On, null)]
+    [TestCase("count", DetectorLevel.Count, null)]
+    [TestCase(" Sample ", DetectorLevel.Sample, null)]
+    [TestCase("PARANOID", DetectorLevel.Paranoid, null)]
+    [TestCase("parnoid", DetectorLevel.On, "'paranoid'")]
+    public void TheLevelIsAWord(string? text, DetectorLevel expected, string? warning)
     {
         DetectorLevel level = OptionReader.ReadLevel(text, out string? said);
-        Assert.That(level, Is.EqualTo(isOn ? DetectorLevel.On : DetectorLevel.Off));
+        Assert.That(level, Is.EqualTo(expected));
         Assert.That(said, warning is null ? Is.Null : Does.Contain(warning));
+    }
+
+    [TestCase("", 16)]
+    [TestCase("count", 4)]
+    [TestCase("sample", 16)]
+    [TestCase("on", 16)]
+    [TestCase("paranoid", 64)]
+    public void ALevelHasDefaultsOfItsOwnAndWhatIsSaidWins(string level, int depth)
+    {
+        FakeOptionSource source = new() { Variables = { ["NATIVELEAK"] = level } };
+        OptionSet set = source.Read(isStartedByVariable: true);
+        Assert.That(set.Get<int>(OptionKey.StackDepth), Is.EqualTo(depth));
+        source.Properties["NativeLeak.stack_depth"] = "9";
+        Assert.That(source.Read(isStartedByVariable: true).Get<int>(OptionKey.StackDepth), Is.EqualTo(9));
+    }
+
+    [TestCase(null, DetectorLevel.On)]
+    [TestCase("off", DetectorLevel.On)]
+    [TestCase("sample", DetectorLevel.Sample)]
+    public void WhatCodeStartsHasTheVariablesLevelOrElseOn(string? level, DetectorLevel expected)
+    {
+        FakeOptionSource source = new();
+        if (level is not null)
+        {
+            source.Variables["NATIVELEAK"] = level;
+        }
+
+        Assert.That(source.Read().Level, Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void ALevelSetInCodeBringsItsDefaultsAndTakesThemAwayAgain()
+    {
+        LeakDetectorOptions options = new(new OptionSet()) { Level = DetectorLevel.Paranoid };
+        Assert.That(options.StackDepth, Is.EqualTo(64));
+        options.Level = DetectorLevel.On;
+        Assert.That(options.StackDepth, Is.EqualTo(16));
+        options.StackDepth = 8;
+        options.Level = DetectorLevel.Count;
+        Assert.That(options.StackDepth, Is.EqualTo(8), "what is said in code stays");
+        Assert.That(() => options.Level = (DetectorLevel)9, Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
     [Test]

@@ -11,7 +11,7 @@ internal sealed class JsonReportWriterTests
     private const string Leak = "{fingerprint:string,kind:string,blocks:number,bytes:number,indirectBlocks:number,"
         + "indirectBytes:number,allocator:string,tag:null,firstAgeSeconds:number,lastAgeSeconds:number,threads:[string],"
         + "stack:[{method:string,assembly:string,file:null,line:null,native:false}],"
-        + "samples:[{address:string,size:number,ordinal:number,hex:string}],evidence:string}";
+        + "samples:[{address:string,size:number,ordinal:number,hex:string}],evidence:string,estimate:null}";
 
     // interface.md, schema nativeleak.report/1, in its order.
     private const string Schema = "{schema:string,tool:{name:string,version:string},"
@@ -22,7 +22,9 @@ internal sealed class JsonReportWriterTests
         + "scan:{number:number,pauseMilliseconds:number,durationMilliseconds:number},"
         + "totals:{live:" + Total + ",reachable:" + Total + ",definite:" + Total + ",indirect:" + Total + ",possible:" + Total
         + ",young:" + Total + ",ignored:" + Total + ",suppressed:" + Total + "},"
-        + "leaks:[" + Leak + "],misuse:[],suppressions:[]}";
+        + "tracker:{level:string,sampleIntervalBytes:null,memoryBytes:number,memoryLimitBytes:null,recordedBlocks:number,"
+        + "freedBlocks:number,unknownFrees:number,missedBlocks:number,endedAt:null},estimates:null,"
+        + "leaks:[" + Leak + "],stillAllocated:[],misuse:[],suppressions:[]}";
 
     [Test]
     public void TheDocumentHasTheSchemasPropertiesAndNoOthers()

@@ -26,6 +26,7 @@ internal static class SampleReports
             Warnings = ["no lines for frames of Plugin"],
         },
         Scan = new ReportedScan(1, TimeSpan.FromMilliseconds(6.25), TimeSpan.FromMilliseconds(42.5)),
+        Tracker = new ReportedTracker { RecordedBlocks = 110, FreedBlocks = 100, UnknownFrees = 2, MemoryBytes = 65_536 },
         Totals = new ReportTotals
         {
             Live = new BlockTotal(10, 5000),

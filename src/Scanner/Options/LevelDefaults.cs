@@ -1,0 +1,24 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+namespace NativeLeak.Options;
+
+/// <summary>The defaults that depend on the level. Whatever anybody says about such a key wins over them.</summary>
+internal static class LevelDefaults
+{
+    // The hook is called by .NET's own methods (Marshal.StringToHGlobalUni calls AllocHGlobal): this many frames hold
+    // the first one that is not .NET's, by which reports then count.
+    private const int CountDepth = 4;
+
+    // As many as a walk keeps.
+    private const int ParanoidDepth = 64;
+
+    /// <summary>The level's own default of a key; null when it has none.</summary>
+    public static object? Find(DetectorLevel level, OptionKey key)
+    {
+        if (key == OptionKey.StackDepth)
+        {
+            return level == DetectorLevel.Count ? CountDepth : level == DetectorLevel.Paranoid ? ParanoidDepth : null;
+        }
+
+        return null;
+    }
+}
