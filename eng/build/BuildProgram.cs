@@ -13,6 +13,7 @@ internal static class BuildProgram
     private const int ExitUsage = 2;
     private const string Ingest = "NativeLeak.Samples.Ingest";
     private const string Soak = "NativeLeak.Soak";
+    private const string Litmus = "NativeLeak.Litmus";
 
     /// <summary>Every verb, in the order of the help.</summary>
     public static IReadOnlyList<Verb> Verbs { get; } =
@@ -23,6 +24,7 @@ internal static class BuildProgram
         new("demo", "[--clean]", "run samples/Ingest under the detector; --clean: the same work without its leaks", DemoAsync),
         new("soak", "[--snapshots N]", "take N snapshots (1000) under full load and check every mark", SoakAsync),
         new("bench", "[--peers] [--parts]", "measure against plain calls (--peers: and C tools; --parts: part by part); --rounds N, --quick", BenchAsync),
+        new("litmus", "[OPTIONS]", "run the races of the record table, each with a control; --help lists the options", LitmusAsync),
         new("run", "-- COMMAND…", "run a command with the detector switched on; its exit code is kept", RunCommandAsync),
         new("env", "[--shell bash|pwsh]", "print the variables that switch the detector on in a shell", PrintEnvironmentAsync),
         new("clean", "", "remove what was built", CleanAsync),
@@ -111,16 +113,20 @@ internal static class BuildProgram
         return await Tool.RunAsync(start).ConfigureAwait(false);
     }
 
-    private static async Task<int> SoakAsync(IReadOnlyList<string> options)
+    private static Task<int> SoakAsync(IReadOnlyList<string> options) => RunTestProgramAsync("Soak", Soak, options);
+
+    private static Task<int> LitmusAsync(IReadOnlyList<string> options) => RunTestProgramAsync("Litmus", Litmus, options);
+
+    private static async Task<int> RunTestProgramAsync(string folder, string name, IReadOnlyList<string> options)
     {
-        int exitCode = await CompileAsync(Repository.PathOf("tests", "Soak", Soak + ".csproj")).ConfigureAwait(false);
+        int exitCode = await CompileAsync(Repository.PathOf("tests", folder, name + ".csproj")).ConfigureAwait(false);
         if (exitCode != 0)
         {
             return exitCode;
         }
 
         ProcessStartInfo start = new(Tool.DotnetPath());
-        start.ArgumentList.Add(Repository.ProgramOf(Soak));
+        start.ArgumentList.Add(Repository.ProgramOf(name));
         foreach (string option in options)
         {
             start.ArgumentList.Add(option);
@@ -132,7 +138,14 @@ internal static class BuildProgram
     private static async Task<int> BenchAsync(IReadOnlyList<string> words)
     {
         BenchmarkOptions options = BenchmarkOptions.Read(words);
-        int exitCode = await BuildAsync([]).ConfigureAwait(false);
+        int exitCode = options.Parts ? 0 : await MakeInjectableAsync().ConfigureAwait(false);
+        foreach (string project in options.Parts ? (string[])["Parts"] : ["Churn", "Hello"])
+        {
+            exitCode = exitCode != 0 ? exitCode
+                : await CompileAsync(Repository.PathOf("benchmarks", project, $"NativeLeak.Benchmarks.{project}.csproj"))
+                    .ConfigureAwait(false);
+        }
+
         return exitCode != 0 ? exitCode : await Benchmark.RunAsync(options).ConfigureAwait(false);
     }
 

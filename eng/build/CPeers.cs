@@ -91,10 +91,14 @@ internal static class CPeers
         foreach (string[] packages in s_packages)
         {
             string[] words = [.. apt[1..], "install", "-y", "--no-install-recommends", .. packages];
-            if (await RunAsync(s_installLimit, apt[0], words).ConfigureAwait(false) is { ExitCode: 0 })
+            (int? exitCode, string output)? install = await RunAsync(s_installLimit, apt[0], words).ConfigureAwait(false);
+            if (install is { exitCode: 0 })
             {
                 return true;
             }
+
+            string reason = install?.output.Split('\n').LastOrDefault(line => line.Trim().Length > 0) ?? $"there is no {apt[0]}";
+            Console.Error.WriteLine($"build: {string.Join(' ', packages)}: {reason}");
         }
 
         return false;

@@ -56,7 +56,8 @@ internal static class LevelPrograms
         options.MaximumTrackerMemoryBytes = limitBytes;
         LeakDetector.Start(options);
         long sum = 0;
-        Thread[] threads = [.. Enumerable.Range(1, Threads).Select(lane => new Thread(() => Interlocked.Add(ref sum, Churn(lane))))];
+        using Barrier everybodyHolds = new(Threads);
+        Thread[] threads = [.. Enumerable.Range(1, Threads).Select(lane => new Thread(() => Interlocked.Add(ref sum, Churn(lane, everybodyHolds))))];
         Array.ForEach(threads, static thread => thread.Start());
         Array.ForEach(threads, static thread => thread.Join());
         LeakReport report = LeakDetector.Scan();
@@ -64,6 +65,7 @@ internal static class LevelPrograms
         Console.WriteLine($"sum={sum}");
         Console.WriteLine($"ended={tracker.EndedAt is not null} conclusive={report.IsConclusive} live={report.Totals.Live.Blocks} "
             + $"balanced={tracker.RecordedBlocks == tracker.FreedBlocks}");
+        Console.WriteLine($"recorded={tracker.RecordedBlocks > 0}");
         Console.WriteLine($"all={tracker.RecordedBlocks + tracker.MissedBlocks} within={tracker.MemoryBytes <= limitBytes}");
         LeakDetector.Stop();
         LeakDetector.Start(options);
@@ -72,7 +74,7 @@ internal static class LevelPrograms
         Tell(report);
     }
 
-    private static long Churn(int lane)
+    private static long Churn(int lane, Barrier everybodyHolds)
     {
         const int Count = 20_000;
         nint[] blocks = new nint[Count];
@@ -87,6 +89,8 @@ internal static class LevelPrograms
             }
         }
 
+        // All 160,000 blocks live at once, whatever the scheduler did.
+        everybodyHolds.SignalAndWait();
         for (int i = 0; i < Count; i++)
         {
             sum += Marshal.ReadInt32(blocks[i]) ^ lane;

@@ -222,8 +222,9 @@ internal static class AllocationRecorder
         }
     }
 
+    /// <summary>Ends recording for good when metadata memory ran out.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void EndIfFull()
+    internal static void EndIfFull()
     {
         if (RecordTable.IsFull)
         {

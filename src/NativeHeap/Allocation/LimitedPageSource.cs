@@ -37,7 +37,7 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     {
         get
         {
-            using SpinScope scope = SpinScope.Enter(ref _lock);
+            using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
             return CountTouched() + alsoUsed();
         }
     }
@@ -53,7 +53,7 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     /// charged.</summary>
     public void BeginCharging()
     {
-        using SpinScope scope = SpinScope.Enter(ref _lock);
+        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
         _charged = CountTouched();
         _isCharging = true;
     }
@@ -64,7 +64,7 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     /// <inheritdoc/>
     public bool Commit(nuint address, nuint byteCount)
     {
-        using SpinScope scope = SpinScope.Enter(ref _lock);
+        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
         if (!TryAdmit(byteCount) || !inner.Commit(address, byteCount))
         {
             return false;
@@ -77,7 +77,7 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     /// <inheritdoc/>
     public nuint AllocatePrivate(nuint byteCount)
     {
-        using SpinScope scope = SpinScope.Enter(ref _lock);
+        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
         nuint address = TryAdmit(byteCount) ? inner.AllocatePrivate(byteCount) : 0;
         if (address != 0)
         {
@@ -90,7 +90,7 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     /// <inheritdoc/>
     public nuint AllocateShared(nuint byteCount)
     {
-        using SpinScope scope = SpinScope.Enter(ref _lock);
+        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
         nuint address = TryAdmit(byteCount) ? inner.AllocateShared(byteCount) : 0;
         if (address != 0)
         {
@@ -106,7 +106,7 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     /// <inheritdoc/>
     public void Release(nuint address, nuint byteCount)
     {
-        using SpinScope scope = SpinScope.Enter(ref _lock);
+        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
         for (int i = 0; i < _rangeCount; i++)
         {
             if (_ranges[i].Start >= address && _ranges[i].End <= address + byteCount)

@@ -3,6 +3,7 @@
 // Who calls it: SiteDepot.InternSlow.
 // The one idea: a stack is named by the frames of its own addresses, and by nothing that its addresses do not vouch for:
 // two stacks with one key have one name. Addresses that are known need no StackTrace.
+// Safety: pointers are to stack arrays of this thread, as long as StackWalker.MaximumDepth says.
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 

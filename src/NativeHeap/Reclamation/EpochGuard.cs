@@ -1,5 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace NativeLeak.NativeHeap.Reclamation;
 
@@ -16,6 +17,16 @@ internal ref struct EpochGuard
     {
         _domain = domain;
         _slot = slot;
+    }
+
+    /// <summary>
+    /// Whether reclamation no longer waits for this reader. What it finds may be reused before it is pinned; therefore,
+    /// asked after a pin: yes means look once more whether the record is still where it was found.
+    /// </summary>
+    public readonly bool IsRevoked
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _domain is { } domain && domain.IsRevoked(_slot);
     }
 
     /// <summary>Whether the guard is alive and belongs to <paramref name="domain"/>.</summary>

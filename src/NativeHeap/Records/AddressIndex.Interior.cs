@@ -120,12 +120,11 @@ internal sealed unsafe partial class AddressIndex
             nuint regionEnd = Math.Min((window | RegionMask) + 1, end);
             if (IsTouched(leaf, window))
             {
-                ReadOnlySpan<uint> slots = new(leaf + (window & SlotMask), (int)(regionEnd - window));
-                int found = slots.IndexOfAnyExcept(0u);
-                if (found >= 0)
+                nuint found = FirstUsed(leaf + (window & SlotMask), regionEnd - window);
+                if (found < regionEnd - window)
                 {
                     granule = found == 0 ? granule : 0;
-                    window += (uint)found;
+                    window += found;
                     // Order: acquires the record; pairs with RecordStore.Place. It may be gone again: then the word is 0.
                     word = Volatile.Read(ref leaf[window & SlotMask]);
                     return true;
@@ -138,6 +137,24 @@ internal sealed unsafe partial class AddressIndex
 
         word = 0;
         return false;
+    }
+
+    // Number of the first slot that is not 0, or count. Not the span's own search, nor vectors: that code would be
+    // compiled inside somebody's allocation.
+    private static nuint FirstUsed(uint* slots, nuint count)
+    {
+        nuint at = 0;
+        while (at + 4 <= count && (*(ulong*)(slots + at) | *(ulong*)(slots + at + 2)) == 0)
+        {
+            at += 4;
+        }
+
+        while (at < count && slots[at] == 0)
+        {
+            at++;
+        }
+
+        return at;
     }
 
     // The entry in the highest granule that is not above the given one.

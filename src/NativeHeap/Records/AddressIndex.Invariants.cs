@@ -1,4 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+// Safety: leaves below the number handed out are committed; nobody changes them (the caller's duty).
 namespace NativeLeak.NativeHeap.Records;
 
 internal sealed unsafe partial class AddressIndex

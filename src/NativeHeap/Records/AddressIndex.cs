@@ -7,7 +7,6 @@
 // Safety: directory, leaves and forks are never given back; slots are addressed by bits of the address, so no index
 // leaves its page.
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using NativeLeak.Interop;
 
 namespace NativeLeak.NativeHeap.Records;
@@ -55,8 +54,8 @@ internal sealed unsafe partial class AddressIndex
     /// <summary>Where a slot names the granule.</summary>
     public const int GranuleShift = PackedRecord.IndexBits;
 
-    // Windows behind the first that an insert looks at on its way: blocks up to 1 KiB.
-    private const nuint QuickWindowCount = 17;
+    // Windows behind the first that an insert looks at on its way: blocks up to 2 KiB.
+    private const nuint QuickWindowCount = 32;
 
     private const int GranuleMask = (1 << WindowGranuleBits) - 1;
     private const nuint SlotMask = (1u << SlotBits) - 1;
@@ -195,8 +194,8 @@ internal sealed unsafe partial class AddressIndex
     public nuint GranuleByteCount => (nuint)1 << _shift;
 
     /// <summary>
-    /// Whether a block may start inside the given one, behind its first window. Exact for small blocks, except that a
-    /// fork in the last window counts; always yes for large ones.
+    /// Whether a block may start inside the given one, behind its own granule. Never a wrong no; a yes means that it must
+    /// be looked at.
     /// </summary>
     /// <param name="slot">The slot of <paramref name="address"/>.</param>
     /// <param name="address">Start of the block.</param>
@@ -208,6 +207,12 @@ internal sealed unsafe partial class AddressIndex
         nuint window = address >> _windowShift;
         nuint lastByte = unchecked(address + byteCount - 1);
         nuint ahead = unchecked((lastByte >> _windowShift) - window);
+        uint own = *slot;
+        if (own != 0 && HasStart(own, GranuleOf(address) + 1, ahead == 0 ? GranuleOf(lastByte) : GranuleMask))
+        {
+            return true;
+        }
+
         if (unchecked(ahead - 1) >= QuickWindowCount)
         {
             // No further window, or too many to look at here. (A block of no bytes at a window's start wraps.)
@@ -220,18 +225,36 @@ internal sealed unsafe partial class AddressIndex
         }
 
         uint last = slot[ahead];
-        bool isLastIn = last != 0 && ((last & ForkBit) != 0 || last >> GranuleShift <= GranuleOf(lastByte));
-        Vector128<int> limit = Vector128.Create((int)ahead);
-        Vector128<int> between = Starts(slot, 1, limit) | Starts(slot, 5, limit) | Starts(slot, 9, limit)
-            | Starts(slot, 13, limit);
-        return isLastIn || between != Vector128<int>.Zero;
+        bool isLastIn = last != 0 && HasStart(last, 0, GranuleOf(lastByte));
+        ulong between = 0;
+        uint* at = slot + 1;
+        for (uint* end = slot + ahead - 1; at < end; at += 2)
+        {
+            between |= *(ulong*)at;
+        }
+
+        return isLastIn || (between | (at < slot + ahead ? *at : 0)) != 0;
     }
 
-    // Four slots from the given number on; those from the limit on count as 0.
+    // Whether something starts in one of these granules of a window.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Starts(uint* slot, int number, Vector128<int> limit)
-        => Vector128.Load((int*)slot + number)
-            & Vector128.GreaterThan(limit, Vector128.Create(number, number + 1, number + 2, number + 3));
+    private bool HasStart(uint word, uint first, uint last)
+    {
+        if ((word & ForkBit) == 0)
+        {
+            uint granule = word >> GranuleShift;
+            return granule >= first && granule <= last;
+        }
+
+        uint* fork = (uint*)(_entries + (word & IndexMask));
+        uint found = 0;
+        for (uint granule = first; granule <= last; granule++)
+        {
+            found |= fork[granule];
+        }
+
+        return found != 0;
+    }
 
     /// <summary>The slot of an address, or null when no block was ever near it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

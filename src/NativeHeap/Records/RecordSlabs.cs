@@ -95,7 +95,7 @@ internal sealed unsafe class RecordSlabs
     /// <param name="end">And its end.</param>
     public bool TryTake(out uint head, out uint first, out uint end)
     {
-        using SpinScope scope = SpinScope.Enter(ref _header->Lock);
+        using SpinScope scope = SpinScope.Enter(ref _header->Lock, LockRank.Slab);
         first = end = 0;
         head = _header->PoolHead;
         if (head != 0)
@@ -105,6 +105,20 @@ internal sealed unsafe class RecordSlabs
             return true;
         }
 
+        return Carve(out first, out end);
+    }
+
+    /// <summary>Gives a thread a range that was never used, whatever the pool holds. Else as <see cref="TryTake"/>.</summary>
+    public bool TryCarve(out uint first, out uint end)
+    {
+        using SpinScope scope = SpinScope.Enter(ref _header->Lock, LockRank.Slab);
+        return Carve(out first, out end);
+    }
+
+    // Under the lock.
+    private bool Carve(out uint first, out uint end)
+    {
+        first = end = 0;
         uint begin = _header->HighWater;
         if (begin > _capacity - BatchCount)
         {
@@ -136,7 +150,7 @@ internal sealed unsafe class RecordSlabs
     /// <param name="head">First of a list of exactly <see cref="BatchCount"/> free entries.</param>
     public void Put(uint head)
     {
-        using SpinScope scope = SpinScope.Enter(ref _header->Lock);
+        using SpinScope scope = SpinScope.Enter(ref _header->Lock, LockRank.Slab);
         // A free entry's first eight bytes are nobody's: they carry the list of batches.
         First[head].SiteAndOrdinal = _header->PoolHead;
         _header->PoolHead = head;

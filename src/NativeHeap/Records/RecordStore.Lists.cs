@@ -26,8 +26,7 @@ internal sealed unsafe partial class RecordStore
     {
         if (isShared)
         {
-            // Order: releases what was written under the lock; pairs with SpinScope.Enter of the next holder.
-            Volatile.Write(ref home->Lock, 0);
+            SpinScope.Release(ref home->Lock, LockRank.Stripe);
         }
     }
 
@@ -37,7 +36,7 @@ internal sealed unsafe partial class RecordStore
         if (home->Mode == RecordStripe.Shared)
         {
             // Unlocked by Close.
-            _ = SpinScope.Enter(ref home->Lock);
+            _ = SpinScope.Enter(ref home->Lock, LockRank.Stripe);
             return true;
         }
 
@@ -176,10 +175,21 @@ internal sealed unsafe partial class RecordStore
         }
     }
 
-    private void GiveBackWithSize(RecordStripe* home, uint entry)
+    // A live record that found no place. A revoked reader may be pinning its entry, so it goes the way of all records.
+    private void Withdraw(RecordStripe* home, uint entry)
     {
-        GiveBack(home, _entries[entry].SizeEntry);
-        GiveBack(home, entry);
+        if (RecordStateWord.Retire(ref _entries[entry].StateWord))
+        {
+            Enqueue(home, entry);
+        }
+    }
+
+    // An entry that was never a record, for a fork. A reader whose guard was revoked may try to pin any entry that it once
+    // found as a record: in a fork it would pin a sub-slot.
+    private uint TakeFresh(RecordStripe* home)
+    {
+        bool isAny = home->BumpNext != home->BumpEnd || _slabs.TryCarve(out home->BumpNext, out home->BumpEnd);
+        return isAny ? home->BumpNext++ : 0;
     }
 
     // The caller took the entry out of its slot: it alone retires the record.
@@ -241,7 +251,7 @@ internal sealed unsafe partial class RecordStore
     private void Enqueue(RecordStripe* home, uint entry)
     {
         RecordQueue* queue = QueueOf(home);
-        using (SpinScope scope = SpinScope.Enter(ref queue->Lock))
+        using (SpinScope scope = SpinScope.Enter(ref queue->Lock, LockRank.Queue))
         {
             uint sizeEntry = _entries[entry].SizeEntry;
             ulong epoch = _epochs.CurrentEpoch;
@@ -285,8 +295,8 @@ internal sealed unsafe partial class RecordStore
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Drain(RecordStripe* home, RecordQueue* queue)
     {
-        using SpinScope scope = SpinScope.Enter(ref queue->Lock);
-        ulong oldest = _epochs.OldestGuard();
+        using SpinScope scope = SpinScope.Enter(ref queue->Lock, LockRank.Queue);
+        ulong oldest = _epochs.OldestGuard((uint)Math.Min(queue->Count, uint.MaxValue));
         for (int i = 0; i < DrainBatch && queue->Head != 0; i++)
         {
             uint entry = queue->Head;

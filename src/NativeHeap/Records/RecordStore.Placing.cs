@@ -154,10 +154,10 @@ internal sealed unsafe partial class RecordStore
                 continue;
             }
 
-            fork = fork != 0 ? fork : Take(home);
+            fork = fork != 0 ? fork : TakeFresh(home);
             if (fork == 0)
             {
-                GiveBackWithSize(home, entry);
+                Withdraw(home, entry);
                 stale = 0;
                 return false;
             }

@@ -156,18 +156,7 @@ internal sealed unsafe partial class RecordStore
     public bool TryFind(in EpochGuard guard, nuint address, out RecordHandle found)
     {
         guard.AssertProtects(_epochs);
-        AddressIndex? index = IndexOf(address);
-        uint* slot = index is null ? null : index.Find(address);
-        // Order: acquires the record that the compare-exchange in Link published.
-        uint word = slot == null ? 0 : Volatile.Read(ref *slot);
-        uint granule = (uint)(index is null ? 0 : index.GranuleOf(address));
-        if ((word & AddressIndex.ForkBit) != 0)
-        {
-            // Order: as above.
-            return TryPin(Volatile.Read(ref Fork(word)[granule]), address, out found);
-        }
-
-        return TryPin(word >> AddressIndex.GranuleShift == granule ? word & AddressIndex.IndexMask : 0, address, out found);
+        return TryPin(in guard, EntryAt(address), address, out found);
     }
 
     /// <summary>
@@ -176,8 +165,8 @@ internal sealed unsafe partial class RecordStore
     public bool TryFindInterior(in EpochGuard guard, nuint address, out RecordHandle found)
     {
         guard.AssertProtects(_epochs);
-        return TryFindInterior(_aligned, address, out found)
-            || (_odd is { } odd && TryFindInterior(odd, address, out found));
+        return TryFindInterior(in guard, _aligned, address, out found)
+            || (_odd is { } odd && TryFindInterior(in guard, odd, address, out found));
     }
 
     /// <summary>
@@ -199,7 +188,7 @@ internal sealed unsafe partial class RecordStore
             }
 
             from = isOdd ? odd : from;
-            if (TryPin(isOdd ? oddEntry : entry, from, out found))
+            if (TryPin(in guard, isOdd ? oddEntry : entry, from, out found))
             {
                 address = from;
                 return true;
@@ -246,6 +235,7 @@ internal sealed unsafe partial class RecordStore
     }
 
     /// <summary>The record with this index, pinned or owned by the caller.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal BlockRecord Decode(uint entry, nuint address)
     {
         PackedRecord* record = _entries + entry;
@@ -335,7 +325,25 @@ internal sealed unsafe partial class RecordStore
         }
     }
 
-    private bool TryPin(uint entry, nuint address, out RecordHandle found)
+    // The entry of the block that starts at an address, as it is at this moment; 0 when there is none.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint EntryAt(nuint address)
+    {
+        AddressIndex? index = IndexOf(address);
+        uint* slot = index is null ? null : index.Find(address);
+        // Order: acquires the record that the compare-exchange in Link published.
+        uint word = slot == null ? 0 : Volatile.Read(ref *slot);
+        uint granule = index is null ? 0 : index.GranuleOf(address);
+        if ((word & AddressIndex.ForkBit) != 0)
+        {
+            // Order: as above.
+            return Volatile.Read(ref Fork(word)[granule]);
+        }
+
+        return word >> AddressIndex.GranuleShift == granule ? word & AddressIndex.IndexMask : 0;
+    }
+
+    private bool TryPin(scoped in EpochGuard guard, uint entry, nuint address, out RecordHandle found)
     {
         if (entry != 0)
         {
@@ -343,7 +351,14 @@ internal sealed unsafe partial class RecordStore
             if (RecordStateWord.TryPin(ref _entries[entry].StateWord))
             {
                 found = new RecordHandle(this, entry, address);
-                return true;
+                // See EpochGuard.IsRevoked. A pinned record that still stands in its slot is the block's, whatever its entry
+                // was used for in between. It was never a fork: those are made of entries that were never records.
+                if (!guard.IsRevoked || EntryAt(address) == entry)
+                {
+                    return true;
+                }
+
+                found.Dispose();
             }
         }
 
@@ -351,7 +366,7 @@ internal sealed unsafe partial class RecordStore
         return false;
     }
 
-    private bool TryFindInterior(AddressIndex map, nuint address, out RecordHandle found)
+    private bool TryFindInterior(scoped in EpochGuard guard, AddressIndex map, nuint address, out RecordHandle found)
     {
         // Blocks do not overlap, so the nearest start decides, except where native code freed blocks behind our back
         // and a larger one was carved over them: then look past a few.
@@ -360,7 +375,7 @@ internal sealed unsafe partial class RecordStore
         nuint floor = map.Floor(address);
         for (int seen = 0; seen < MaximumStale && map.TryPrevious(ref at, floor, out uint entry); seen++)
         {
-            if (TryPin(entry, at, out RecordHandle candidate))
+            if (TryPin(in guard, entry, at, out RecordHandle candidate))
             {
                 if (address - at < Math.Max(candidate.Record.BlockByteCount, 1))
                 {

@@ -8,7 +8,7 @@
 //   2. RecordQueue.Lock       a queue of retired records that readers hold back
 //   3. RecordSlabs lock       the pool of batches, the high-water mark and the commit; a leaf
 //   4. OwnMemory lock         the table of our own ranges; taken inside nothing of ours, a leaf
-// Order: 1 → 2 → 3. No lock is held while calling out, allocating, throwing, or entering an epoch guard; no lock is ever
+// Order: 1 → 2 → 3, asserted in Debug builds (LockRank). No lock is held while calling out, allocating, throwing, or entering an epoch guard; no lock is ever
 // taken by a reader, in the parked world or in the child.
 // Safety: hands pointers to never-released pages on; dereferences nothing itself.
 using System.Runtime.CompilerServices;
@@ -32,6 +32,21 @@ internal static unsafe class RecordTable
     /// <exception cref="InvalidOperationException">The table is not initialized.</exception>
     public static EpochGuard EnterGuard()
         => (s_store ?? throw new InvalidOperationException("the record table is not initialized")).Epochs.Enter();
+
+    /// <summary>
+    /// Readers that have been inside a guard for at least <paramref name="held"/>, after those that died there were released.
+    /// Cold: for reports.
+    /// </summary>
+    public static IReadOnlyList<StalledReader> FindStalledReaders(TimeSpan held)
+    {
+        if (s_store is not { } store)
+        {
+            return [];
+        }
+
+        store.Epochs.ReleaseDead(thorough: true);
+        return store.Epochs.FindStalled(held);
+    }
 
     /// <summary>All live records as the frozen world reads them; empty before initialization.</summary>
     public static FrozenRecords Freeze() => s_store is { } store ? store.Freeze() : default;

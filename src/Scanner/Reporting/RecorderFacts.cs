@@ -14,6 +14,9 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
 {
     private const string NativeCode = "memory that native libraries allocate for themselves";
 
+    // Readers hold a guard for microseconds; a walk over all records for milliseconds.
+    private static readonly TimeSpan s_stalled = TimeSpan.FromSeconds(1);
+
     /// <inheritdoc/>
     public string Tier => tier switch
     {
@@ -36,6 +39,7 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
         get
         {
             List<string> warnings = [];
+            AllocationRecorder.EndIfFull();
             if (tier is InterceptionTier.None or InterceptionTier.ExplicitApiOnly)
             {
                 warnings.Add("the runtime could not be hooked: " + detail);
@@ -54,6 +58,7 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
             }
 
             warnings.AddRange(TrackerFacts.Warnings());
+            warnings.AddRange(RecordTable.FindStalledReaders(s_stalled).Select(static reader => reader.ToString()));
             return warnings;
         }
     }
@@ -66,7 +71,7 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
 
     /// <inheritdoc/>
     public IReadOnlyList<CallFrame> GetFrames(uint site)
-        => level == DetectorLevel.Count ? Innermost(FramesOf(site)) : FramesOf(site);
+        => level == DetectorLevel.Count ? Innermost(RecordedFrames.Of(site)) : RecordedFrames.Of(site);
 
     // Level count tells callers apart, not their callers.
     private static IReadOnlyList<CallFrame> Innermost(IReadOnlyList<CallFrame> frames)
@@ -81,29 +86,6 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
 
         return frames;
     }
-
-    private static IReadOnlyList<CallFrame> FramesOf(uint site)
-    {
-        if (SiteDepot.GetStack(site) is { Frames.Count: > 0 } stack)
-        {
-            return [.. stack.Frames.Select(ToCallFrame)];
-        }
-
-        Span<nuint> addresses = stackalloc nuint[StackWalker.MaximumDepth];
-        SiteDepot.GetFrames(site, addresses, out int count);
-        CallFrame[] frames = new CallFrame[count];
-        for (int i = 0; i < count; i++)
-        {
-            frames[i] = new CallFrame(null, -1, addresses[i]);
-        }
-
-        return frames;
-    }
-
-    private static CallFrame ToCallFrame(SiteFrame frame) => frame.Method is not null
-        ? new CallFrame(frame.Method, frame.ILOffset, frame.InstructionPointer)
-        : new CallFrame(null, frame.ILOffset, frame.InstructionPointer, frame.Name, frame.AssemblyName, new KeptMethod(
-            frame.Ordinal, frame.ModulePath, frame.ModuleVersion, frame.Token, frame.File, frame.Line));
 
     /// <inheritdoc/>
     public string DescribeThread(ushort number) => ThreadNumbers.Describe(number);

@@ -16,6 +16,8 @@ internal static class TrackerFacts
     /// <summary>The state now.</summary>
     public static ReportedTracker Describe(DetectorLevel level)
     {
+        // A refusal may have come from elsewhere than an allocation: a failed reallocation that puts its record back.
+        AllocationRecorder.EndIfFull();
         RecordCounters counters = RecordTable.Counters;
         RecorderSettings settings = AllocationRecorder.Settings;
         return new ReportedTracker

@@ -37,7 +37,7 @@ internal static unsafe class RegisteredRoots
     /// <summary>Adds a range, or counts it once more; false when there is no memory for the table.</summary>
     public static bool TryAdd(MemoryRange range)
     {
-        using SpinScope scope = SpinScope.Enter(ref s_lock);
+        using SpinScope scope = SpinScope.Enter(ref s_lock, LockRank.Roots);
         RootEntry* entry = Find(range);
         if (entry != null)
         {
@@ -59,7 +59,7 @@ internal static unsafe class RegisteredRoots
     /// <summary>Takes one registration of a range back; false when there was none.</summary>
     public static bool Remove(MemoryRange range)
     {
-        using SpinScope scope = SpinScope.Enter(ref s_lock);
+        using SpinScope scope = SpinScope.Enter(ref s_lock, LockRank.Roots);
         RootEntry* entry = Find(range);
         if (entry == null)
         {

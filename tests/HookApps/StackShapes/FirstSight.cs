@@ -11,7 +11,7 @@ namespace StackShapes;
 internal static class FirstSight
 {
     private const int Depth = 7;
-    private const int WarmPaths = 3_000;
+    private const int WarmPaths = 500;
     private const int MeasuredPaths = 1_000;
 
     private static readonly List<double>[] s_microseconds = [[], [], []];

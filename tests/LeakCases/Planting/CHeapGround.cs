@@ -19,8 +19,10 @@ internal static unsafe class CHeapGround
     private const int StrideCount = 64;
     private const int StrideByteCount = 64 * 1024;
 
-    // A million small nodes need no care: of so many, some may be called possible.
+    // A million small nodes need no care, but for the first ones: the first block of a site is named when it is made, and what
+    // that leaves in the thread's quick lists comes next. Of so many, some may be called possible.
     private const int SmallestFenced = 256;
+    private const int CarefulCount = 64;
 
     // A block below the highest one lies in memory that came back: it stays, and the next one is tried.
     private const int MaximumFillers = 10_000;
@@ -44,13 +46,16 @@ internal static unsafe class CHeapGround
     [ThreadStatic]
     private static int t_steps;
 
+    [ThreadStatic]
+    private static int t_small;
+
     /// <summary>
-    /// Makes the calling thread's next block of <paramref name="byteCount"/> bytes lie where none ever lay, when it is large
-    /// enough to be fenced and not so large that it gets a mapping of its own.
+    /// Makes the calling thread's next block of <paramref name="byteCount"/> bytes lie where none ever lay, unless it is so large
+    /// that it gets a mapping of its own, or a small one after many others.
     /// </summary>
     public static void Prepare(int byteCount)
     {
-        bool isPlaced = byteCount is >= SmallestFenced and < StrideByteCount;
+        bool isPlaced = byteCount < StrideByteCount && (byteCount >= SmallestFenced || t_small++ < CarefulCount);
         if (t_highest == 0)
         {
             // What runs between here and the block must not be new: its first run takes memory of its own.

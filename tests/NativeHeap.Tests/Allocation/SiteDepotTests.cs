@@ -100,16 +100,7 @@ internal sealed class SiteDepotTests
     [Test]
     public void ADynamicMethodIsKeptByNameOnly()
     {
-        DynamicMethod dynamic = new("MakesABlock", typeof(uint), [typeof(Func<uint>)], typeof(SiteDepotTests).Module);
-        ILGenerator il = dynamic.GetILGenerator();
-        LocalBuilder site = il.DeclareLocal(typeof(uint));
-        il.Emit(OpCodes.Ldarg_0);
-        il.Emit(OpCodes.Callvirt, typeof(Func<uint>).GetMethod("Invoke")!);
-        // A local after the call keeps the call from being a tail call.
-        il.Emit(OpCodes.Stloc, site);
-        il.Emit(OpCodes.Ldloc, site);
-        il.Emit(OpCodes.Ret);
-        Func<Func<uint>, uint> call = dynamic.CreateDelegate<Func<Func<uint>, uint>>();
+        Func<Func<uint>, uint> call = Dynamic("MakesABlock");
         uint found = call(() => InternHere(out _));
         SiteFrame frame = SiteDepot.GetStack(found)!.Frames.Single(candidate => candidate.Method is null);
         Assert.That(frame.Name, Is.EqualTo("MakesABlock"));
@@ -227,6 +218,94 @@ internal sealed class SiteDepotTests
             Assert.That(sites, Has.All.EqualTo(sites[0]));
             Assert.That(SiteDepot.GetStack(sites[0]), Is.Not.Null);
         }
+    }
+
+    [Test]
+    public void BeyondTheBoundManyThreadsShareOneHonestSite()
+    {
+        const int Threads = 8;
+        const int Each = 200;
+        const int Room = 50;
+        uint known = Outer();
+        long others = SiteDepot.OthersCount;
+        SiteDepot.TestHookLimit(SiteDepot.Count + Room);
+        try
+        {
+            uint[] sites = new uint[Threads * Each];
+            Thread[] threads = new Thread[Threads];
+            for (int i = 0; i < Threads; i++)
+            {
+                int start = i * Each;
+                threads[i] = new Thread(() =>
+                {
+                    for (int k = start; k < start + Each; k++)
+                    {
+                        nuint address = 0x7F00_0000 + ((nuint)(uint)k * 16);
+                        sites[k] = SiteDepot.Intern(new AllocationCall(0, address, 0), StackWalker.StackEnd, out _);
+                    }
+                });
+                threads[i].Start();
+            }
+
+            foreach (Thread thread in threads)
+            {
+                thread.Join();
+            }
+
+            int shared = sites.Count(static site => site == SiteDepot.OthersSite);
+            uint[] own = [.. sites.Where(static site => site != SiteDepot.OthersSite)];
+            Assert.That(own, Has.Length.LessThanOrEqualTo(Room));
+            Assert.That(own, Is.Unique);
+            Assert.That(own, Has.All.LessThan(1u << 20));
+            Assert.That(SiteDepot.OthersCount - others, Is.EqualTo(shared));
+            Assert.That(Outer(), Is.EqualTo(known).Or.EqualTo(SiteDepot.OthersSite), "known stacks stay known");
+        }
+        finally
+        {
+            SiteDepot.TestHookLimit(SiteDepot.MaximumSiteCount);
+        }
+    }
+
+    [Test]
+    public void ADynamicMethodThatLivesKeepsItsSiteAndOneThatIsGoneDoesNotLendItsName()
+    {
+        Func<Func<uint>, uint> living = Dynamic("Living");
+        uint[] sites = new uint[6];
+        for (int i = 0; i < sites.Length; i++)
+        {
+            sites[i] = living(static () => InternHere(out _));
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.That(sites, Has.All.EqualTo(sites[0]));
+        for (int i = 0; i < 30; i++)
+        {
+            string name = "Passing" + i;
+            uint site = CallOnce(name);
+            Assert.That(SiteDepot.GetStack(site)!.Frames.Single(frame => frame.Method is null).Name, Is.EqualTo(name));
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        GC.KeepAlive(living);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint CallOnce(string name) => Dynamic(name)(static () => InternHere(out _));
+
+    private static Func<Func<uint>, uint> Dynamic(string name)
+    {
+        DynamicMethod dynamic = new(name, typeof(uint), [typeof(Func<uint>)], typeof(SiteDepotTests).Module);
+        ILGenerator il = dynamic.GetILGenerator();
+        LocalBuilder site = il.DeclareLocal(typeof(uint));
+        il.Emit(OpCodes.Ldarg_0);
+        il.Emit(OpCodes.Callvirt, typeof(Func<uint>).GetMethod("Invoke")!);
+        // A local after the call keeps the call from being a tail call.
+        il.Emit(OpCodes.Stloc, site);
+        il.Emit(OpCodes.Ldloc, site);
+        il.Emit(OpCodes.Ret);
+        return dynamic.CreateDelegate<Func<Func<uint>, uint>>();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -32,14 +32,14 @@ internal sealed class EpochDomainTests
     }
 
     [Test]
-    public void TheOldestOfNestedGuardsDecides()
+    public void TheOutermostGuardOfAThreadDecides()
     {
         EpochDomain epochs = _store.Epochs;
         ulong first = epochs.CurrentEpoch;
         EpochGuard outer = epochs.Enter();
         epochs.Advance();
         EpochGuard inner = epochs.Enter();
-        Assert.That(epochs.ActiveGuards, Is.EqualTo(2));
+        Assert.That(epochs.ActiveReaders, Is.EqualTo(1), "guards of one thread nest");
         Assert.That(epochs.OldestGuard(), Is.EqualTo(first));
         inner.Dispose();
         Assert.That(epochs.OldestGuard(), Is.EqualTo(first));
@@ -51,13 +51,32 @@ internal sealed class EpochDomainTests
     public void AnInnerGuardMayOutliveTheOuterOne()
     {
         EpochDomain epochs = _store.Epochs;
+        ulong first = epochs.CurrentEpoch;
         EpochGuard outer = epochs.Enter();
         epochs.Advance();
         EpochGuard inner = epochs.Enter();
         outer.Dispose();
-        Assert.That(epochs.OldestGuard(), Is.EqualTo(epochs.CurrentEpoch));
+        Assert.That(epochs.OldestGuard(), Is.EqualTo(first), "the thread never left");
         Assert.That(epochs.IsQuiet, Is.False);
         inner.Dispose();
+        Assert.That(epochs.IsQuiet);
+    }
+
+    [Test]
+    public void GuardsOfTwoDomainsMayInterleave()
+    {
+        using TestPages pages = new();
+        EpochDomain other = EpochDomain.TryCreate(pages)!;
+        EpochDomain epochs = _store.Epochs;
+        EpochGuard first = epochs.Enter();
+        EpochGuard foreign = other.Enter();
+        EpochGuard second = epochs.Enter();
+        first.Dispose();
+        Assert.That(epochs.IsQuiet, Is.False);
+        Assert.That(other.IsQuiet, Is.False);
+        foreign.Dispose();
+        Assert.That(other.IsQuiet);
+        second.Dispose();
         Assert.That(epochs.IsQuiet);
     }
 
@@ -68,37 +87,26 @@ internal sealed class EpochDomainTests
         EpochGuard second = _store.Epochs.Enter();
         first.Dispose();
         first.Dispose();
-        Assert.That(_store.Epochs.ActiveGuards, Is.EqualTo(1));
+        Assert.That(_store.Epochs.IsQuiet, Is.False);
         second.Dispose();
+        Assert.That(_store.Epochs.IsQuiet);
     }
 
     [Test]
-    public void MoreGuardsThanSlotsAreLegalAndHoldEverything()
+    public void MoreReadersThanSlotsAreLegalAndAreRevokedFromTheStart()
     {
         EpochDomain epochs = _store.Epochs;
-        Nest(EpochDomain.SlotCount + 3, () =>
-        {
-            Assert.That(epochs.OldestGuard(), Is.EqualTo(0ul));
-            RetireSome(10);
-            Assert.That(_store.ReadCounters().Garbage, Is.EqualTo(10));
-        });
-
+        EpochActor[] actors = [.. Enumerable.Range(0, EpochDomain.SlotCount + 3).Select(_ => new EpochActor(epochs))];
+        Array.ForEach(actors, static actor => actor.Enter());
+        Assert.That(epochs.ActiveReaders, Is.EqualTo(actors.Length));
+        Assert.That(actors.Count(static actor => actor.IsRevoked()), Is.EqualTo(3));
+        Assert.That(epochs.ReadCounters().Unslotted, Is.EqualTo(3));
+        RetireSome(10);
+        Assert.That(_store.ReadCounters().Garbage, Is.EqualTo(10));
+        Array.ForEach(actors, static actor => actor.Dispose());
         Assert.That(epochs.IsQuiet);
         RetireSome(1);
         Assert.That(_store.ReadCounters().Garbage, Is.Zero);
-
-        void Nest(int depth, Action innermost)
-        {
-            using EpochGuard guard = epochs.Enter();
-            if (depth == 1)
-            {
-                innermost();
-            }
-            else
-            {
-                Nest(depth - 1, innermost);
-            }
-        }
     }
 
     [Test]
@@ -126,17 +134,18 @@ internal sealed class EpochDomainTests
     }
 
     [Test]
-    public void AYoungerGuardDoesNotHoldBackWhatWasRetiredBeforeIt()
+    public void AYoungerReaderDoesNotHoldBackWhatWasRetiredBeforeIt()
     {
-        EpochGuard older = _store.Epochs.Enter();
+        using EpochActor older = new(_store.Epochs);
+        using EpochActor younger = new(_store.Epochs);
+        older.Enter();
         RetireSome(200);
         _store.Epochs.Advance();
-        EpochGuard younger = _store.Epochs.Enter();
-        older.Dispose();
+        younger.Enter();
+        older.Exit();
         // Retirements under the younger guard are garbage; the drain they trigger takes the 200 older ones.
         RetireSome(200);
         Assert.That(_store.ReadCounters().Garbage, Is.InRange(1, 200));
-        younger.Dispose();
     }
 
     [Test]
@@ -185,7 +194,7 @@ internal sealed class EpochDomainTests
         }
 
         barrier.SignalAndWait();
-        Assert.That(_store.Epochs.ActiveGuards, Is.EqualTo(Threads));
+        Assert.That(_store.Epochs.ActiveReaders, Is.EqualTo(Threads));
         barrier.SignalAndWait();
         foreach (Thread thread in threads)
         {

@@ -84,9 +84,9 @@ internal sealed class RecordStoreRaceTests
         {
             for (uint round = 1; round <= Rounds; round++)
             {
-                nuint leaf = (nuint)round << 25;
+                nuint leaf = (nuint)round << 27;
                 barrier.SignalAndWait();
-                store.Insert(leaf + ((nuint)(uint)thread * 16), round, AllocationApi.Unknown, BlockFlags.None, (uint)thread);
+                store.Insert(leaf + ((nuint)(uint)thread * 16), round & 15, AllocationApi.Unknown, BlockFlags.None, (uint)thread);
             }
         });
 
@@ -95,8 +95,8 @@ internal sealed class RecordStoreRaceTests
         {
             for (uint thread = 0; thread < Threads; thread++)
             {
-                Assert.That(store.TryRemove(((nuint)round << 25) + (thread * 16), out BlockRecord removed));
-                Assert.That((removed.BlockByteCount, removed.Site), Is.EqualTo(((nuint)round, thread)));
+                Assert.That(store.TryRemove(((nuint)round << 27) + (thread * 16), out BlockRecord removed));
+                Assert.That((removed.BlockByteCount, removed.Site), Is.EqualTo(((nuint)(round & 15), thread)));
             }
         }
 
