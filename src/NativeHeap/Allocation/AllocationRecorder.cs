@@ -33,15 +33,6 @@ internal static class AllocationRecorder
     /// <summary>What the first start asked for.</summary>
     public static RecorderSettings Settings { get; private set; }
 
-    /// <summary>Which new blocks become records now.</summary>
-    public static BlockIntake Intake => s_intake;
-
-    /// <summary>
-    /// Whether every block that was allocated since the start has or had a record, so that an address without one is
-    /// news: not while sampling, and not after a gap.
-    /// </summary>
-    public static bool KnowsEveryBlock => s_intake == BlockIntake.Every && RecordingGaps.StopCount == 0;
-
     /// <summary>As the other, recording every block.</summary>
     /// <param name="stackDepth">Frames that tell allocation sites apart, 1 … 64.</param>
     public static void Start(int stackDepth) => Start(new RecorderSettings(stackDepth));

@@ -35,7 +35,6 @@ internal sealed unsafe class RecordSlabs
         public uint HighWater;
         public nuint CommittedByteCount;
         public uint PoolHead;
-        public uint PoolBatchCount;
     }
 
     private RecordSlabs(IPageSource pages, nuint records, nuint byteCount, nuint header)
@@ -53,13 +52,6 @@ internal sealed unsafe class RecordSlabs
     /// <summary>All indices ever handed out are below; at least 1.</summary>
     // Order: read before the entries below it; pairs with the write in TryTake, which follows the commit.
     public uint HighWater => Math.Max(1, Volatile.Read(ref _header->HighWater));
-
-    /// <summary>Free entries in the pool: whole batches. For the invariants.</summary>
-    // Order: a statistic.
-    public uint PooledCount => Volatile.Read(ref _header->PoolBatchCount) * BatchCount;
-
-    /// <summary>The most bytes of records to commit; lowered by the memory cap of the options.</summary>
-    public nuint ByteLimit { get; set; } = nuint.MaxValue;
 
     /// <summary>
     /// Reserves the array (halving the size while the system refuses); null when even the least is refused.
@@ -101,7 +93,6 @@ internal sealed unsafe class RecordSlabs
         if (head != 0)
         {
             _header->PoolHead = (uint)First[head].SiteAndOrdinal;
-            _header->PoolBatchCount--;
             return true;
         }
 
@@ -128,8 +119,7 @@ internal sealed unsafe class RecordSlabs
         nuint needed = (nuint)(begin + BatchCount) * PackedRecord.ByteCount;
         if (needed > _header->CommittedByteCount)
         {
-            if (needed > ByteLimit
-                || !_pages.Commit((nuint)First + _header->CommittedByteCount, CommitStepByteCount))
+            if (!_pages.Commit((nuint)First + _header->CommittedByteCount, CommitStepByteCount))
             {
                 return false;
             }
@@ -154,7 +144,6 @@ internal sealed unsafe class RecordSlabs
         // A free entry's first eight bytes are nobody's: they carry the list of batches.
         First[head].SiteAndOrdinal = _header->PoolHead;
         _header->PoolHead = head;
-        _header->PoolBatchCount++;
     }
 
     /// <summary>Walks the pool for the invariants: calls nothing, locks nothing; no other thread may be about.</summary>

@@ -50,7 +50,7 @@ internal sealed class OutOfMetadataTests
     {
         using TestPages pages = new();
         RecordStore store = RecordStore.TryCreate(pages)!;
-        store.Slabs.ByteLimit = RecordSlabs.CommitStepByteCount;
+        pages.CommitsLeft = 2; // a leaf of the index and one step of records, as a cap would allow
         nuint recorded = 0;
         while (store.Insert((recorded + 1) * 64, 8, AllocationApi.Unknown, BlockFlags.None, 0))
         {
