@@ -9,7 +9,7 @@ internal sealed class Arguments
     /// <summary>Shown when the command line is wrong.</summary>
     public const string Usage = """
         usage: NativeLeak.Benchmarks.Churn WORKLOAD [--NAME VALUE]…
-          churn        --peer P --threads T (1) --pairs N (2800000) --blocks N (10000) --level L (on)
+          churn        --peer P --threads T (1) --pairs N (2800000) --blocks N (10000) --run N (16) --level L (on)
           retain       --peer P --blocks N (1000000) --level L (on)
           first-sight  --levels N (9: 512 call stacks)
           (these three also --pause MS, the time the compiler gets while they warm up)

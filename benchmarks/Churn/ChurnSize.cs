@@ -6,4 +6,5 @@ namespace NativeLeak.Benchmarks.Churn;
 /// <param name="Pairs">Pairs of free and alloc that each thread measures.</param>
 /// <param name="Blocks">Blocks that each thread holds.</param>
 /// <param name="Pause">Milliseconds between two rounds of warming up.</param>
-internal sealed record ChurnSize(int Threads, long Pairs, int Blocks, int Pause);
+/// <param name="Run">Pairs in a row from one call stack: a recorder may recognise the stack it saw last.</param>
+internal sealed record ChurnSize(int Threads, long Pairs, int Blocks, int Pause, int Run);

@@ -15,7 +15,6 @@ internal static unsafe class ChurnWorkload<THeap>
 {
     private const int StackLevels = 6;
     private const int StackCount = 1 << StackLevels;
-    private const int PairsPerStack = 16;
     private const int OuterFrames = 4;
     private const int SegmentCount = 15;
     private const long WarmupPairs = 40_000;
@@ -47,7 +46,7 @@ internal static unsafe class ChurnWorkload<THeap>
         }
 
         ulong start = random;
-        WarmUp.Run(size.Pause, () => Nest(OuterFrames, slots, size.Blocks, Math.Min(size.Pairs, WarmupPairs), ref start));
+        WarmUp.Run(size.Pause, () => Nest(OuterFrames, slots, size, Math.Min(size.Pairs, WarmupPairs), ref start));
         ready.SignalAndWait();
         double[] cpu = new double[SegmentCount];
         double[] wall = new double[SegmentCount];
@@ -57,7 +56,7 @@ internal static unsafe class ChurnWorkload<THeap>
         {
             double wallStart = PosixClock.WallNanoseconds;
             double cpuStart = PosixClock.ThreadCpuNanoseconds;
-            Nest(OuterFrames, slots, size.Blocks, pairs, ref random);
+            Nest(OuterFrames, slots, size, pairs, ref random);
             cpu[Math.Max(i, 0)] = (PosixClock.ThreadCpuNanoseconds - cpuStart) / pairs;
             wall[Math.Max(i, 0)] = (PosixClock.WallNanoseconds - wallStart) / pairs;
         }
@@ -73,21 +72,22 @@ internal static unsafe class ChurnWorkload<THeap>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int Nest(int frames, void** slots, int blocks, long pairs, ref ulong random)
+    private static int Nest(int frames, void** slots, ChurnSize size, long pairs, ref ulong random)
     {
         if (frames > 0)
         {
-            return Nest(frames - 1, slots, blocks, pairs, ref random) + 1;
+            return Nest(frames - 1, slots, size, pairs, ref random) + 1;
         }
 
-        Loop(slots, blocks, pairs, ref random);
+        Loop(slots, size.Blocks, size.Run, pairs, ref random);
         return 0;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Loop(void** slots, int blocks, long pairs, ref ulong random)
+    private static void Loop(void** slots, int blocks, int run, long pairs, ref ulong random)
     {
         ulong state = random;
+        int path = 0, left = run;
         for (long i = 0; i < pairs; i++)
         {
             state ^= state << 13;
@@ -96,7 +96,13 @@ internal static unsafe class ChurnWorkload<THeap>
             int slot = (int)(((state >> 32) * (ulong)blocks) >> 32);
             nuint byteCount = LeastByteCount + (nuint)(((state & 0xFF_FFFF) * ByteCountRange) >> 24);
             THeap.Free(slots[slot]);
-            void* block = CallTree<THeap>.Left((int)(i / PairsPerStack) & (StackCount - 1), StackLevels, byteCount);
+            if (left-- == 0)
+            {
+                path = (path + 1) & (StackCount - 1);
+                left = run - 1;
+            }
+
+            void* block = CallTree<THeap>.Left(path, StackLevels, byteCount);
             *(long*)block = i;
             slots[slot] = block;
         }

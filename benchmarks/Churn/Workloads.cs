@@ -9,6 +9,7 @@ namespace NativeLeak.Benchmarks.Churn;
 internal static class Workloads
 {
     private const int DefaultPairs = 2_800_000;
+    private const int DefaultRun = 16;
     private const int DefaultBlocks = 10_000;
     private const int DefaultRetained = 1_000_000;
     private const int DefaultLevels = 9;
@@ -18,7 +19,7 @@ internal static class Workloads
     public static string Churn(Arguments asked)
     {
         ChurnSize size = new(asked.Number("threads", 1), asked.Number("pairs", DefaultPairs), asked.Number("blocks", DefaultBlocks),
-            asked.Pause);
+            asked.Pause, Math.Max(1, asked.Number("run", DefaultRun)));
         Prepare(asked);
         long recorded = 0;
         ChurnTimes times = asked.Peer.Churn(size, () => recorded = Detector.LiveBlocks);

@@ -33,7 +33,7 @@ public unsafe class RecordParts
     {
         nuint address = Next();
         return RecordTable.TryRemove(address, out BlockRecord removed)
-            & RecordTable.Insert(address, ByteCount, removed.Api, removed.Flags, removed.Site, removed.ThreadNumber);
+            & RecordTable.Insert(address, ByteCount, removed.Api, removed.Flags, removed.Site);
     }
 
     [Benchmark(Description = "index find, under a guard")]

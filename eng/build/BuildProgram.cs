@@ -151,7 +151,9 @@ internal static class BuildProgram
 
     private static async Task<int> RunCommandAsync(IReadOnlyList<string> arguments)
     {
-        if (arguments is not ["--", _, ..])
+        // PowerShell keeps a bare -- to itself, so the command may also come without it.
+        string[] command = [.. arguments.Skip(arguments is ["--", ..] ? 1 : 0)];
+        if (command.Length == 0)
         {
             throw new UsageException("run needs a command after --");
         }
@@ -162,8 +164,8 @@ internal static class BuildProgram
             return exitCode;
         }
 
-        ProcessStartInfo start = new(arguments[1]);
-        foreach (string argument in arguments.Skip(2))
+        ProcessStartInfo start = new(command[0]);
+        foreach (string argument in command.Skip(1))
         {
             start.ArgumentList.Add(argument);
         }

@@ -18,6 +18,21 @@ internal interface IPageSource
     /// <summary>Makes part of a reservation readable and writable. False when the system refuses.</summary>
     bool Commit(nuint address, nuint byteCount);
 
+    /// <summary>
+    /// As <see cref="Commit"/>, for a table that is touched here and there only: a source with a limit asks for room when
+    /// <see cref="TryCharge"/> says that pages are about to be touched, not now.
+    /// </summary>
+    bool CommitSparse(nuint address, nuint byteCount) => Commit(address, byteCount);
+
+    /// <summary>Asks for room for pages of a sparse table, or of other memory, before they are touched. False when a limit
+    /// refuses.</summary>
+    bool TryCharge(nuint byteCount) => true;
+
+    /// <summary>Corrects the account by what was touched and could not be refused, or (negative) was not used.</summary>
+    void Charge(nint byteCount)
+    {
+    }
+
     /// <summary>Private, zeroed, readable and writable pages. Returns their start, or 0 when refused.</summary>
     nuint AllocatePrivate(nuint byteCount);
 

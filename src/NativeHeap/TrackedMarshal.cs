@@ -7,6 +7,7 @@
 using System.Runtime.InteropServices;
 using System.Security;
 using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
 
 // Parameters are named as in the originals, so that named arguments keep compiling.
@@ -63,7 +64,7 @@ public static unsafe class TrackedMarshal
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMemory.Free((void*)hglobal);
+            RecordedMemory.Free((void*)hglobal, FreeingApi.MarshalFreeHGlobal);
         }
         else
         {
@@ -99,7 +100,7 @@ public static unsafe class TrackedMarshal
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMemory.Free((void*)ptr);
+            RecordedMemory.Free((void*)ptr, FreeingApi.MarshalFreeCoTaskMem);
         }
         else
         {
@@ -198,7 +199,7 @@ public static unsafe class TrackedMarshal
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMarshal.FreeBstr(ptr);
+            RecordedMarshal.FreeBstr(ptr, FreeingApi.MarshalFreeBSTR);
         }
         else
         {
@@ -229,7 +230,7 @@ public static unsafe class TrackedMarshal
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMarshal.ZeroFreeBytes(s);
+            RecordedMarshal.ZeroFreeBytes(s, FreeingApi.MarshalZeroFreeCoTaskMemAnsi);
         }
         else
         {
@@ -246,7 +247,7 @@ public static unsafe class TrackedMarshal
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMarshal.ZeroFreeBytes(s);
+            RecordedMarshal.ZeroFreeBytes(s, FreeingApi.MarshalZeroFreeCoTaskMemUTF8);
         }
         else
         {
@@ -263,7 +264,7 @@ public static unsafe class TrackedMarshal
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMarshal.ZeroFreeChars(s);
+            RecordedMarshal.ZeroFreeChars(s, FreeingApi.MarshalZeroFreeCoTaskMemUnicode);
         }
         else
         {
@@ -280,7 +281,7 @@ public static unsafe class TrackedMarshal
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMarshal.ZeroFreeBytes(s);
+            RecordedMarshal.ZeroFreeBytes(s, FreeingApi.MarshalZeroFreeGlobalAllocAnsi);
         }
         else
         {
@@ -297,7 +298,7 @@ public static unsafe class TrackedMarshal
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMarshal.ZeroFreeChars(s);
+            RecordedMarshal.ZeroFreeChars(s, FreeingApi.MarshalZeroFreeGlobalAllocUnicode);
         }
         else
         {

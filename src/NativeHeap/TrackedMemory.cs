@@ -6,6 +6,7 @@
 // its checks.
 using System.Runtime.InteropServices;
 using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
 
 // Parameters are named as in the originals, so that named arguments keep compiling.
@@ -93,7 +94,7 @@ public static unsafe class TrackedMemory
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMemory.Free(ptr);
+            RecordedMemory.Free(ptr, FreeingApi.NativeMemoryFree);
         }
         else
         {
@@ -135,7 +136,7 @@ public static unsafe class TrackedMemory
     {
         if (TrackingSwitch.IsRecording)
         {
-            RecordedMemory.Free(ptr);
+            RecordedMemory.Free(ptr, FreeingApi.NativeMemoryAlignedFree);
         }
         else
         {

@@ -1,5 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using NativeLeak.Interop;
+using NativeLeak.Questions;
 using NativeLeak.Roots;
 using NativeLeak.Scheduling;
 
@@ -20,6 +21,9 @@ public static class LeakDetector
 
     /// <summary>Whether the detector runs.</summary>
     public static bool IsEnabled => Startup.Session is not null;
+
+    /// <summary>What every scan asks for roots that it cannot see. May be filled before the detector is started.</summary>
+    public static RootProviderList RootProviders { get; } = new();
 
     /// <summary>Starts the detector: blocks allocated from now on are recorded and judged. When it runs already
     /// (because the environment started it), its options are replaced, except <see
@@ -62,6 +66,35 @@ public static class LeakDetector
         return session.ScanAsync(cancellationToken);
     }
 
+    /// <summary>Makes today's leaks the baseline: scans now, and what that scan lists as lost is in no later report, but
+    /// counted as ignored. The blocks are still read: what only they point to counts as reachable. A block that is freed is
+    /// no part of the baseline any more. From kmemleak ("clear"). Cost: that of <see cref="Scan"/>.</summary>
+    /// <param name="cancellationToken">Ends the wait; the baseline may be taken all the same.</param>
+    /// <returns>The report of the scan: what was known until now. When it is not conclusive, nothing was taken: a block that
+    /// is not surely lost must not be hidden.</returns>
+    /// <exception cref="InvalidOperationException">The detector does not run.</exception>
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
+    public static LeakReport Clear(CancellationToken cancellationToken = default)
+    {
+        DetectorSession session = Startup.Session
+            ?? throw new InvalidOperationException("The leak detector does not run: see LeakDetector.Start.");
+        return session.ClearAsync(cancellationToken).GetAwaiter().GetResult();
+    }
+
+    /// <summary>Answers one question about an address, by a scan of its own; for the commands of the tool: <c>who=</c>
+    /// (who points at it, start or inside), <c>dump=</c> (record, verdict and bytes of its block), <c>path=</c> (the chain of
+    /// pointers from a root), each followed by hexadecimal digits.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="cancellationToken">Cancels the task.</param>
+    /// <exception cref="InvalidOperationException">The detector does not run.</exception>
+    /// <exception cref="OperationCanceledException">The task was cancelled (when it is awaited).</exception>
+    internal static Task<LeakAnswer> AskAsync(string command, CancellationToken cancellationToken = default)
+    {
+        DetectorSession session = Startup.Session
+            ?? throw new InvalidOperationException("The leak detector does not run: see LeakDetector.Start.");
+        return session.AskAsync(command, cancellationToken);
+    }
+
     /// <summary>Makes a range of memory a root: every scan reads it for pointers. For memory the scan does not
     /// read by itself: mappings that are not writable, say. Devices are never read. The same range may be
     /// registered any number of times; each registration is taken back by its own Dispose. The range may become
@@ -74,18 +107,31 @@ public static class LeakDetector
     /// <exception cref="ArgumentOutOfRangeException">The range ends behind the last address.</exception>
     /// <exception cref="InsufficientMemoryException">There is no memory for the table of ranges.</exception>
     public static unsafe RootRegistration RegisterRoot(void* start, nuint byteCount)
+        => RegisterRoot(start, byteCount, default); // Safety: the duty of the other, which reads nothing either
+
+    /// <summary>As <see cref="RegisterRoot(void*, nuint)"/>, for a range in which pointers are not written as plain
+    /// addresses: it is read both ways, plainly and decoded.</summary>
+    /// <param name="start">Start of the range.</param>
+    /// <param name="byteCount">Its length in bytes; 0: nothing is registered.</param>
+    /// <param name="decoder">How pointers are written.</param>
+    /// <returns>The registration. On a platform that is not supported it does nothing.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="start"/> is null and <paramref name="byteCount"/> is
+    /// not 0.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range ends behind the last address.</exception>
+    /// <exception cref="InsufficientMemoryException">There is no memory for the table of ranges.</exception>
+    public static unsafe RootRegistration RegisterRoot(void* start, nuint byteCount, PointerDecoder decoder)
     {
         // Safety: the pointer is only made a number here; the child reads the range fault-safely.
         MemoryRange range = new((nuint)start, unchecked((nuint)start + byteCount));
         if (byteCount == 0 || !Platform.IsSupported)
         {
-            return new RootRegistration(range, isRegistered: false);
+            return new RootRegistration(range, decoder, isRegistered: false);
         }
 
         ArgumentNullException.ThrowIfNull(start);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(byteCount, nuint.MaxValue - (nuint)start);
-        return RegisteredRoots.TryAdd(range)
-            ? new RootRegistration(range, isRegistered: true)
+        return RegisteredRoots.TryAdd(range, decoder)
+            ? new RootRegistration(range, decoder, isRegistered: true)
             : throw new InsufficientMemoryException("There is no memory for the table of registered roots.");
     }
 

@@ -112,6 +112,17 @@ public sealed class LeakDetectorOptions
         set => AssignTime(OptionKey.MinimumAge, value);
     }
 
+    /// <summary>How many scheduled scans after the first one must find a block unreachable, with the same content, before it
+    /// is reported: 0 … 100, default 1. A scan with new suspects is followed by a second one after 250 ms, so that 1 costs a
+    /// leak no more than that. 0 reports at once. Scans on request and at exit report at once always. From kmemleak
+    /// (min_unref_scans and its checksum).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a number out of range.</exception>
+    public int MinimumUnreferencedScans
+    {
+        get => _set.Get<int>(OptionKey.MinimumUnreferencedScans);
+        set => AssignNumber(OptionKey.MinimumUnreferencedScans, value);
+    }
+
     /// <summary>How many leak groups a report lists; the rest is counted. 0 lists all. Default: 100.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>
     public int MaximumLeaks
@@ -159,6 +170,35 @@ public sealed class LeakDetectorOptions
     {
         get => _set.Get<bool>(OptionKey.Interior);
         set => Assign(OptionKey.Interior, value);
+    }
+
+    /// <summary>By which signs a pointer into a block counts as one to its start. Default: none; such a block is a
+    /// <em>possible</em> leak. Reports say how many blocks each saved.</summary>
+    public InteriorHeuristics Heuristics
+    {
+        get => _set.Get<InteriorHeuristics>(OptionKey.Heuristics);
+        set => Assign(OptionKey.Heuristics, value & InteriorHeuristics.All);
+    }
+
+    /// <summary>Bytes of freed memory that are held back, filled with 0xDD and checked for writes; freed blocks
+    /// there make double frees certain. 0, the default: none. Read once, when recording starts.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>
+    public long QuarantineByteCount
+    {
+        get => _set.Get<long>(OptionKey.Quarantine);
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            Assign(OptionKey.Quarantine, value);
+        }
+    }
+
+    /// <summary>Whether blocks are filled with 0xCD when they are allocated (zeroed ones stay zero) and with 0xDD when
+    /// they are freed. Default: no. Read once, when recording starts.</summary>
+    public bool PoisonsBlocks
+    {
+        get => _set.Get<bool>(OptionKey.Poison);
+        set => Assign(OptionKey.Poison, value);
     }
 
     /// <summary>0 (default): report leaks; 1: report also when nothing leaked, and unfold framework frames; 2: and show

@@ -23,11 +23,17 @@ public sealed record LeakReport
     /// <summary>The scan itself.</summary>
     public required ReportedScan Scan { get; init; }
 
+    /// <summary>The check (<see cref="LeakScope.Check"/>) whose blocks alone are listed; null: all blocks are.</summary>
+    public string? Check { get; init; }
+
     /// <summary>What was recorded, and how.</summary>
     public ReportedTracker Tracker { get; init; } = new();
 
     /// <summary>All blocks per verdict.</summary>
     public required ReportTotals Totals { get; init; }
+
+    /// <summary>What each heuristic that was asked for did; empty when none was.</summary>
+    public IReadOnlyList<HeuristicTotal> Heuristics { get; init; } = [];
 
     /// <summary>What <see cref="Totals"/>, which counts samples, says about all blocks; null unless the level is
     /// sample.</summary>
@@ -41,14 +47,24 @@ public sealed record LeakReport
     /// bytes.</summary>
     public required IReadOnlyList<LeakGroup> Leaks { get; init; }
 
+    /// <summary>What the program did wrong with unmanaged memory since it started: double, invalid and mismatched
+    /// frees, writes to freed blocks. Each place once, with a count.</summary>
+    public IReadOnlyList<MisuseGroup> Misuse { get; init; } = [];
+
     /// <summary>Groups that <see cref="LeakDetectorOptions.MaximumLeaks"/> cut off <see cref="Leaks"/>.</summary>
     public int OmittedGroups { get; init; }
 
     /// <summary>Blocks and bytes of the groups that were cut off.</summary>
     public BlockTotal Omitted { get; init; }
 
+    /// <summary>The answer to a question, where the scan was made for one; such a report lists nothing.</summary>
+    internal Questions.LeakAnswer? Answer { get; init; }
+
     /// <summary>Whether anything is lost: definitely, indirectly or possibly.</summary>
     public bool HasLeaks => Totals.Leaked.Blocks > 0;
+
+    /// <summary>Whether any misuse was seen. Leaks alone decide about exit codes.</summary>
+    public bool HasMisuse => Misuse.Count > 0;
 
     /// <summary>Writes the report as text for people.</summary>
     /// <param name="verbosity">0 … 2, as in <see cref="LeakDetectorOptions.Verbosity"/>.</param>

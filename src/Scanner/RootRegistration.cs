@@ -12,10 +12,12 @@ public sealed class RootRegistration : IDisposable
 {
     private readonly nuint _startComplement;
     private readonly nuint _endComplement;
+    private readonly PointerDecoder _decoder;
     private int _isRegistered;
 
-    internal RootRegistration(MemoryRange range, bool isRegistered)
+    internal RootRegistration(MemoryRange range, PointerDecoder decoder, bool isRegistered)
     {
+        _decoder = decoder;
         (_startComplement, _endComplement) = (~range.Start, ~range.End);
         _isRegistered = isRegistered ? 1 : 0;
     }
@@ -26,7 +28,7 @@ public sealed class RootRegistration : IDisposable
         // Order: full fence; exactly one caller takes the registration back.
         if (Interlocked.Exchange(ref _isRegistered, 0) == 1)
         {
-            RegisteredRoots.Remove(new MemoryRange(~_startComplement, ~_endComplement));
+            RegisteredRoots.Remove(new MemoryRange(~_startComplement, ~_endComplement), _decoder);
         }
     }
 }

@@ -7,6 +7,7 @@ using NativeLeak.Interop;
 using NativeLeak.Marking;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Interception;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.Options;
 using NativeLeak.Reporting;
 using NativeLeak.Roots;
@@ -107,6 +108,9 @@ internal static class Startup
             SiteFrame.Describe = static method => (MethodNames.Describe(method), MethodNames.LambdaOrdinal(method));
             NoteLevel(options);
             AllocationRecorder.Start(SettingsOf(options));
+            MisuseDetector.SetManagedHeap(ManagedHeapLayouts.Reserve);
+            MisuseDetector.Configure(
+                (nuint)options.QuarantineByteCount, options.PoisonsBlocks, keepFreeStacks: options.QuarantineByteCount > 0);
             InterceptionTier tier = RuntimeHook.Install(out string detail);
             DetectorSession session = new(
                 options,

@@ -21,8 +21,11 @@ internal static unsafe class AllocatorCatalog
         Marshal_StringToCoTaskMemAnsi, Marshal_StringToCoTaskMemUni, Marshal_StringToCoTaskMemAuto,
         Marshal_StringToCoTaskMemUTF8, Marshal_StringToBSTR, Marshal_SecureStringToBSTR,
         Marshal_SecureStringToGlobalAllocAnsi, Marshal_SecureStringToGlobalAllocUnicode,
-        Marshal_SecureStringToCoTaskMemAnsi, Marshal_SecureStringToCoTaskMemUnicode,
+        Marshal_SecureStringToCoTaskMemAnsi, Marshal_SecureStringToCoTaskMemUnicode, LeakHints_Adopt, BlockPool_Alloc,
     ];
+
+    private static readonly delegate* unmanaged<nuint, void*> s_malloc =
+        (delegate* unmanaged<nuint, void*>)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "malloc");
 
     /// <summary>The names of all APIs, as the methods spell them.</summary>
     public static IEnumerable<string> Names => s_calls.Select(static call => call.Method.Name);
@@ -110,6 +113,16 @@ internal static unsafe class AllocatorCatalog
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Marshal_SecureStringToCoTaskMemUnicode() => Marshal.SecureStringToCoTaskMemUnicode(s_secret);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void LeakHints_Adopt() => LeakHints.Adopt(s_malloc(40), 40, null);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void BlockPool_Alloc()
+    {
+        void* superblock = s_malloc(4096);
+        BlockPool.Create(superblock, 4096).Alloc(superblock, 40);
+    }
 
     private static SecureString MakeSecret()
     {

@@ -15,7 +15,13 @@ internal sealed class FakeOutcome(LostBlock[] lost) : ScanOutcome
 
     public static FakeOutcome Of(params LostBlock[] lost) => Of(SnapshotStatus.Completed, ScanWarning.None, lost);
 
+    public static FakeOutcome Numbered(int number, params LostBlock[] lost)
+        => Of(SnapshotStatus.Completed, ScanWarning.None, number, lost);
+
     public static FakeOutcome Of(SnapshotStatus status, ScanWarning warnings, params LostBlock[] lost)
+        => Of(status, warnings, 1, lost);
+
+    private static FakeOutcome Of(SnapshotStatus status, ScanWarning warnings, int number, LostBlock[] lost)
     {
         ScanCounters counters = new()
         {
@@ -35,7 +41,7 @@ internal sealed class FakeOutcome(LostBlock[] lost) : ScanOutcome
 
         return new FakeOutcome(lost)
         {
-            Number = 1,
+            Number = number,
             StartedAt = FakeFacts.Epoch.AddSeconds(100),
             Duration = TimeSpan.FromMilliseconds(42.5),
             Snapshot = new SnapshotResult(status, status == SnapshotStatus.CloneRefused ? 1 : 0, 3, 2, 5, 5,

@@ -19,6 +19,7 @@ internal static class LevelPrograms
             case "limit": Limit(number("limit")); return true;
             case "estimate": Estimate(number("interval"), number("blocks")); return true;
             case "late": Late(); return true;
+            case "race": StartRace.Run(number("starts"), Options(DetectorLevel.On)); return true;
             case "off": Console.WriteLine($"started={LeakDetector.Start(Options(DetectorLevel.Off))} enabled={LeakDetector.IsEnabled}"); return true;
             default: return false;
         }

@@ -10,9 +10,10 @@ internal static class CaseTable
     public static IReadOnlyList<LeakCase> All { get; } =
     [
         .. Chains.All, .. Graphs.All, .. BigGraphs.All,
-        .. Statics.All, .. Stacks.All, .. Registers.All, .. ThreadLocals.All, .. NativeRoots.All, .. RegisteredRoots.All, .. PointerForms.All,
-        .. ThreadLife.All, .. ThreadChurn.All, .. Signals.All, .. StaleData.All, .. CHeapState.All,
+        .. Statics.All, .. Stacks.All, .. Registers.All, .. ThreadLocals.All, .. NativeRoots.All, .. RegisteredRoots.All, .. PointerForms.All, .. Headers.All,
+        .. ThreadLife.All, .. ThreadChurn.All, .. Signals.All, .. StaleData.All, .. CHeapState.All, .. LastHolders.All,
         .. ManagedHolders.All, .. ManagedLifetimes.All, .. OtherApis.All,
+        .. Hints.All, .. Scopes.All, .. Pools.All,
     ];
 
     /// <summary>The case of that name, null when there is none.</summary>

@@ -28,10 +28,22 @@ internal sealed record ExpectedBlock(
     /// </summary>
     public int KindTolerance => Count >= 100_000 ? Count.Value : Tolerance;
 
+    /// <summary>How many of them the report must count as ignored.</summary>
+    public int Ignored { get; init; }
+
+    /// <summary>How many of them are no blocks any more.</summary>
+    public int Gone { get; init; }
+
     /// <summary>The API the report must name for it; null when that is not asked.</summary>
     public string? Allocator { get; init; }
 
     public static ExpectedBlock Live(string name, int count = 1) => new(name, count, 0, 0, 0);
+
+    /// <summary>Lost blocks that a hint keeps out of the list.</summary>
+    public static ExpectedBlock Hidden(string name, int count = 1) => Live(name, count) with { Ignored = count };
+
+    /// <summary>Blocks that the detector was told to forget.</summary>
+    public static ExpectedBlock Forgotten(string name, int count = 1) => Live(name, count) with { Gone = count };
 
     public static ExpectedBlock Lost(string name, int count = 1, int? references = null)
         => new(name, count, count, 0, 0, references);

@@ -59,6 +59,9 @@ internal sealed class LeakCase
     /// <summary>Scans that must have been made at least.</summary>
     public int MinimumScans { get; init; } = 1;
 
+    /// <summary>What the description of block A's last holder must contain; null when that is not asked.</summary>
+    public string? LastHolder { get; init; }
+
     /// <summary>A method that the stack of block A must name, with its file and line; null when that is not asked.</summary>
     public string? Site { get; init; }
 

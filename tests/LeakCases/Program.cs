@@ -3,10 +3,12 @@
 //   LeakCases NAME               plants the case and ends
 //   LeakCases --self-check NAME  plants it, checks that it planted what it declares, and prints that as JSON
 //   LeakCases --list             names all cases
+//   LeakCases --corpus           plants the corpus of managed holders, scans, and prints the report as JSON
 //   LeakCases --host NAME        runs a program that a detector must not change
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LeakCases;
+using LeakCases.Corpus;
 using LeakCases.Hosts;
 using LeakCases.Planting;
 
@@ -22,6 +24,11 @@ switch (args)
 
     case ["--self-check", string name] when CaseTable.Find(name) is { } checkedCase:
         return SelfCheck(checkedCase);
+
+    case ["--corpus"]:
+        PlantAll(HolderCorpus.Case, new Plan(HolderCorpus.Case));
+        Console.Write(DetectorApi.Scan());
+        return 0;
 
     case ["--host", string name] when HostProgram.All.TryGetValue(name, out Func<int>? host):
         return host();

@@ -13,8 +13,11 @@ internal static class Blocks
 
     public static uint SiteOf(nuint address) => (uint)(Mix(address) >> 32) & SiteMask;
 
-    public static void Insert(RecordStore store, nuint address)
-        => store.Insert(address, SizeOf(address), AllocationApi.Unknown, BlockFlags.None, SiteOf(address));
+    public static void Insert(RecordStore store, nuint address) => Insert(store, address, SizeOf(address));
+
+    /// <summary>As the other, with a size of its own.</summary>
+    public static void Insert(RecordStore store, nuint address, nuint byteCount)
+        => store.Insert(address, byteCount, AllocationApi.Unknown, BlockFlags.None, SiteOf(address));
 
     /// <summary>What is wrong with a record that a reader holds for the block at an address; null when nothing is.</summary>
     public static string? Check(nuint address, in RecordHandle found) => Check(address, found.Record);

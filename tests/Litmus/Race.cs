@@ -18,7 +18,9 @@ internal abstract class Race
         new PinRace(),
         new DoubleFreeRace(),
         new GrowRace(),
+        new ForkRace(),
         new EnumerateRace(),
+        new CursorRace(),
 #if DEBUG
         new LockOrderRace(),
 #endif

@@ -9,12 +9,20 @@ namespace NativeLeak.Interop.Linux;
 internal sealed unsafe class LinuxPageSource : IPageSource
 {
     private const nint ProtNone = 0, ProtReadWrite = 3;
+    // Where large reservations may go, if it is free: between where programs and where libraries are mapped. Beside the
+    // libraries they would fill the 2 GiB in which the hook's stubs must lie.
+    private const long FarAway = 0x2000_0000_0000;
+    private const nuint FarByteCount = 1 << 30;
+
     private const nint MapShared = 0x01, MapPrivate = 0x02, MapAnonymous = 0x20, MapNoReserve = 0x4000;
+
+    private readonly AddressSpaceBudget _budget;
 
     /// <summary>Assembles the syscall stub and the table of own memory.</summary>
     public LinuxPageSource()
     {
         RawSyscall.Initialize();
+        _budget = AddressSpaceBudget.OfThisProcess();
         nuint table = Map(OwnMemory.Capacity * (nuint)sizeof(MemoryRange), ProtReadWrite, MapPrivate);
         if (table == 0)
         {
@@ -29,7 +37,22 @@ internal sealed unsafe class LinuxPageSource : IPageSource
     public nuint PageByteCount => 4096;
 
     /// <inheritdoc/>
-    public nuint Reserve(nuint byteCount) => Register(Map(byteCount, ProtNone, MapPrivate | MapNoReserve), byteCount);
+    public nuint Reserve(nuint byteCount)
+    {
+        if (!_budget.TryTake(byteCount))
+        {
+            return 0;
+        }
+
+        nint place = byteCount < FarByteCount ? 0 : unchecked((nint)FarAway);
+        nuint address = Register(Map(byteCount, ProtNone, MapPrivate | MapNoReserve, place), byteCount);
+        if (address == 0)
+        {
+            _budget.Return(byteCount);
+        }
+
+        return address;
+    }
 
     /// <inheritdoc/>
     public bool Commit(nuint address, nuint byteCount)
@@ -52,9 +75,10 @@ internal sealed unsafe class LinuxPageSource : IPageSource
         RawSyscall.Invoke(SyscallNumber.Munmap, (nint)address, (nint)byteCount);
     }
 
-    private static nuint Map(nuint byteCount, nint protection, nint flags)
+    // The place is a hint: the system takes another when it is not free.
+    private static nuint Map(nuint byteCount, nint protection, nint flags, nint place = 0)
     {
-        nint result = RawSyscall.Invoke(SyscallNumber.Mmap, 0, (nint)byteCount, protection, flags | MapAnonymous, -1, 0);
+        nint result = RawSyscall.Invoke(SyscallNumber.Mmap, place, (nint)byteCount, protection, flags | MapAnonymous, -1, 0);
         return result is < 0 and > -4096 ? 0 : (nuint)result;
     }
 

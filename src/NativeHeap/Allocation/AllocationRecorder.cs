@@ -4,6 +4,8 @@
 // The one idea: record after the C heap allocated, remove before it frees: an address has a record only while the block
 // is certainly there, so a record never describes memory that another thread already has.
 using System.Runtime.CompilerServices;
+using NativeLeak.NativeHeap.Annotations;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.NativeHeap.Allocation;
@@ -32,6 +34,12 @@ internal static class AllocationRecorder
 
     /// <summary>What the first start asked for.</summary>
     public static RecorderSettings Settings { get; private set; }
+
+    /// <summary>
+    /// Whether every block that was allocated since the start has or had a record, so that an address without one is
+    /// news: not while sampling, and not after a gap.
+    /// </summary>
+    public static bool KnowsEveryBlock => s_intake == BlockIntake.Every && RecordingGaps.StopCount == 0;
 
     /// <summary>As the other, recording every block.</summary>
     /// <param name="stackDepth">Frames that tell allocation sites apart, 1 … 64.</param>
@@ -62,7 +70,7 @@ internal static class AllocationRecorder
                 CoarseClock.Start();
                 StackWalker.Initialize();
                 bool isReady = ThreadNumbers.Initialize() && SiteDepot.Initialize(settings.StackDepth)
-                    && RecordTable.Initialize();
+                    && RecordTable.Initialize() && MisuseDetector.Initialize();
                 RecorderPages.Source.BeginCharging();
                 StartFailure = isReady
                     ? null
@@ -117,88 +125,51 @@ internal static class AllocationRecorder
         => OnAllocated(address, byteCount, api, flags, new AllocationCall(framePointer, returnAddress, 0));
 
     /// <summary>As the other, for a caller that knows its caller's stack pointer too.</summary>
-    internal static void OnAllocated(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,
+    // Safety: the slot is only handed from the table to the table.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static unsafe void OnAllocated(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,
         in AllocationCall call)
     {
-        if (address != 0 && !DetectorThread.IsInside && (s_intake == BlockIntake.Every || Takes(byteCount)))
+        if (address != 0 && DetectorThread.IsPlain && (s_intake == BlockIntake.Every || Takes(byteCount)))
         {
+            uint* slot = RecordTable.Approach(address);
             ushort thread = ThreadNumbers.Current;
-            uint site = SiteDepot.Intern(in call, StackWalker.StackEnd, out BlockFlags siteFlags);
-            if (!RecordTable.Insert(address, byteCount, api, flags | siteFlags, site, thread))
+            uint site = SiteDepot.Intern(in call, StackWalker.StackEnd, thread);
+            if (!RecordTable.Insert(slot,
+                address, byteCount, api, flags | SiteDepot.FlagsOf(site), SiteDepot.SiteOf(site), thread))
             {
                 EndIfFull();
             }
         }
+        else if (!DetectorThread.IsPlain)
+        {
+            OnAllocatedInScope(address, byteCount, api, flags, in call);
+        }
     }
 
-    /// <summary>A block is about to be freed. Called before the C heap frees; address 0 does nothing.</summary>
-    public static void OnFreeing(nuint address) => OnFreeing(address, out _);
-
-    /// <summary>
-    /// As <see cref="OnFreeing(nuint)"/>; tells the block's size, or <see cref="nuint.MaxValue"/> when it has no
-    /// record.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void OnFreeing(nuint address, out nuint byteCount)
+    // Safety: as in OnAllocated.
+    // Inside LeakScope.Disable or a check, or in the detector's own work.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static unsafe void OnAllocatedInScope(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,
+        in AllocationCall call)
     {
-        byteCount = nuint.MaxValue;
-        if (address == 0 || !s_isRecording)
+        if (address == 0 || DetectorThread.IsInside || (s_intake != BlockIntake.Every && !Takes(byteCount)))
         {
             return;
         }
 
-        if (RecordTable.TryRemove(address, out BlockRecord removed))
+        using DetectorThread.Scope scope = DetectorThread.Enter();
+        bool isDisabled = ScopeState.IsDisabled;
+        uint site = SiteDepot.Intern(in call, StackWalker.StackEnd, out BlockFlags siteFlags);
+        flags |= siteFlags | (isDisabled ? BlockFlags.Ignored : BlockFlags.None);
+        if (!RecordTable.Insert(
+            RecordTable.Approach(address), address, byteCount, api, flags, site, ThreadNumbers.Current))
         {
-            byteCount = removed.BlockByteCount;
+            EndIfFull();
         }
-        else if (!DetectorThread.IsInside)
+        else if (!isDisabled && ThreadState.Check != 0)
         {
-            CountUnknownFree();
-        }
-    }
-
-    /// <summary>A block is about to be reallocated; pass the ticket to OnReallocated.</summary>
-    public static ReallocTicket OnReallocating(nuint address)
-    {
-        if (address == 0 || !s_isRecording)
-        {
-            return default;
-        }
-
-        if (RecordTable.TryRemove(address, out BlockRecord removed))
-        {
-            return new ReallocTicket(in removed);
-        }
-
-        if (!DetectorThread.IsInside)
-        {
-            CountUnknownFree();
-        }
-
-        return default;
-    }
-
-    /// <summary>
-    /// The C heap's realloc returned. 0 with a size that is not 0 means it failed: the old record is put back
-    /// unchanged. 0 with size 0 means the block was freed. Else the block counts as new: site, birth and ordinal are of
-    /// now.
-    /// </summary>
-    public static void OnReallocated(in ReallocTicket ticket, nuint newAddress, nuint newByteCount, AllocationApi api,
-        BlockFlags flags, nuint framePointer, nuint returnAddress)
-        => OnReallocated(in ticket, newAddress, newByteCount, api, flags,
-            new AllocationCall(framePointer, returnAddress, 0));
-
-    /// <summary>As the other, for a caller that knows its caller's stack pointer too.</summary>
-    internal static void OnReallocated(in ReallocTicket ticket, nuint newAddress, nuint newByteCount, AllocationApi api,
-        BlockFlags flags, in AllocationCall call)
-    {
-        if (newAddress != 0)
-        {
-            OnAllocated(newAddress, newByteCount, api, flags, in call);
-        }
-        else if (newByteCount != 0 && ticket.HasRecord)
-        {
-            RecordTable.Restore(in ticket.Record);
+            CheckScopes.Note(address);
         }
     }
 
@@ -240,8 +211,8 @@ internal static class AllocationRecorder
         return false;
     }
 
-    // While sampling, most blocks have no record: their frees are no news.
-    private static void CountUnknownFree()
+    /// <summary>Counts a free without a record; not while sampling, when most blocks have none.</summary>
+    internal static void CountUnknownFree()
     {
         if (Settings.SampleIntervalByteCount == 0)
         {

@@ -30,7 +30,7 @@ internal static unsafe class CoarseClock
     public static uint NowTicks
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => s_read == null ? 0 : (uint)((NowMilliseconds() - s_startMilliseconds) / TickMilliseconds);
+        get => s_read == null ? 0 : (uint)((ulong)(NowMilliseconds() - s_startMilliseconds) / TickMilliseconds);
     }
 
     /// <summary>Fixes tick 0. Idempotent, cold.</summary>
@@ -65,6 +65,7 @@ internal static unsafe class CoarseClock
     public static DateTimeOffset ToDateTimeOffset(uint ticks)
         => new DateTimeOffset(s_startUtcTicks, TimeSpan.Zero).AddMilliseconds((double)ticks * TickMilliseconds);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long NowMilliseconds()
     {
         TimeSpec now;

@@ -9,11 +9,21 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// </summary>
 internal static class DetectorThread
 {
+    /// <summary>The bits of ThreadState.DetectorDepth that count scopes.</summary>
+    public const int DepthMask = 0xFFFF;
+
     /// <summary>Whether the calling thread is inside at least one scope.</summary>
     public static bool IsInside
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => ThreadState.DetectorDepth != 0;
+        get => (ThreadState.DetectorDepth & DepthMask) != 0;
+    }
+
+    /// <summary>Whether the calling thread is in no scope at all, neither here nor in LeakScope.</summary>
+    public static bool IsPlain
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => ThreadState.DetectorDepth == 0;
     }
 
     /// <summary>

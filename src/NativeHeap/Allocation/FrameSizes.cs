@@ -37,10 +37,20 @@ internal static unsafe class FrameSizes
 
     private static ulong* s_table;
     private static int s_count;
+    private static int s_version;
 
     /// <summary>Return addresses known to lie in methods without a frame.</summary>
     // Order: a statistic.
     public static int Count => Volatile.Read(ref s_count);
+
+    /// <summary>Changes with every change of the table: what was learned with an older version may not hold.</summary>
+    // Order: acquires what the change it counts wrote; pairs with the increment in Set. A version read before a walk is
+    // at most too old for what the walk then saw.
+    public static int Version
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Volatile.Read(ref s_version);
+    }
 
     /// <summary>Whether nothing more can be learned.</summary>
     public static bool IsFull => Count >= Capacity;
@@ -97,8 +107,9 @@ internal static unsafe class FrameSizes
                 seen = Interlocked.CompareExchange(ref *word, Pack(returnAddress, size), 0);
                 if (seen == 0)
                 {
-                    // Order: bounds the table.
+                    // Order: bounds the table; then the version, after the word.
                     Interlocked.Increment(ref s_count);
+                    Interlocked.Increment(ref s_version);
                     return;
                 }
             }
@@ -107,6 +118,8 @@ internal static unsafe class FrameSizes
             {
                 // Order: the address's code may have been replaced; the last one to look is right.
                 Volatile.Write(ref *word, Pack(returnAddress, size));
+                // Order: after the word; pairs with Version.
+                Interlocked.Increment(ref s_version);
                 return;
             }
         }

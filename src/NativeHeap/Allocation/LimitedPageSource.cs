@@ -1,34 +1,40 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: a page source with an account and a limit.
-// Who calls it: the record table takes all its memory through the process's one (RecorderPages).
-// The one idea: what grows is charged whole when it is committed. Tables are sparse, so the account is too high; when
-// it reaches the limit, the touched pages are counted, and only if these are too many does the answer become no.
+// Who calls it: the record table takes all its memory through the process's one (RecorderPages); the depot of call stacks
+// asks it for room.
+// The one idea: everything is paid for before it is touched, at the most that it can take: growth whole, sparse tables by
+// the region. So the account is never below what is in use, and what is in use never passes the limit.
 // Safety: addresses are handed on, never read.
 using NativeLeak.Interop;
 
 namespace NativeLeak.NativeHeap.Allocation;
 
-/// <summary>Charges commits against a limit. Thread-safe, legal inside a hook; failure is a return value.</summary>
+/// <summary>Charges memory against a limit. Thread-safe, legal inside a hook; failure is a return value.</summary>
 /// <param name="inner">Where pages come from.</param>
-/// <param name="alsoUsed">Bytes that count against the limit and are taken elsewhere.</param>
+/// <param name="alsoUsed">Bytes that count and are taken elsewhere: in use, for reports and for the beginning.</param>
 internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) : IPageSource
 {
     // Slabs and index leaves grow at the end of their reservations, so a range grows far oftener than a new one comes.
     private const int RangeCapacity = 1024;
 
-    // Records fill what they commit, in steps of this size; the index touches little of its larger steps at first.
-    private const long StepByteCount = 2 << 20;
+    // Headers, queues and readers' slots of the table, which cannot be refused: all of them, touched or not yet.
+    private const int HeadPageCount = 16;
 
     // Of memory this source committed; made here, since nothing may be made inside a hook.
-    private readonly MemoryRange[] _ranges = new MemoryRange[RangeCapacity];
+    private readonly Charged[] _ranges = new Charged[RangeCapacity];
     private int _rangeCount;
     private long _charged;
     private bool _isCharging;
     private int _lock;
     private int _wasRefusedByLimit;
 
-    /// <summary>Most bytes to give out. Set before charging begins. Checked at each step of growth (of 2 MiB and more), so
-    /// that the index of the blocks of one step may go beyond it.</summary>
+    private struct Charged
+    {
+        public MemoryRange Range;
+        public bool IsSparse;
+    }
+
+    /// <summary>Most bytes to give out. Set before charging begins.</summary>
     public long ByteLimit { get; set; } = long.MaxValue;
 
     /// <summary>Bytes that are really in use: touched pages, and what is taken elsewhere. Cold: a system call for each
@@ -42,6 +48,10 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
         }
     }
 
+    /// <summary>Bytes on the account: at least those in use.</summary>
+    // Order: a statistic.
+    public long ChargedByteCount => Volatile.Read(ref _charged);
+
     /// <summary>Whether the limit, not the system, refused something.</summary>
     // Order: a latch.
     public bool WasRefusedByLimit => Volatile.Read(ref _wasRefusedByLimit) != 0;
@@ -49,12 +59,11 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     /// <inheritdoc/>
     public nuint PageByteCount => inner.PageByteCount;
 
-    /// <summary>The tables are made: what they are committed to in advance is counted by use, from now on all growth is
-    /// charged.</summary>
+    /// <summary>The tables are made: what they touched so far is on the account, from now on all growth is charged.</summary>
     public void BeginCharging()
     {
         using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
-        _charged = CountTouched();
+        _charged = CountTouched() + alsoUsed() + (HeadPageCount * (long)PageByteCount);
         _isCharging = true;
     }
 
@@ -64,41 +73,76 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     /// <inheritdoc/>
     public bool Commit(nuint address, nuint byteCount)
     {
-        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
-        if (!TryAdmit(byteCount) || !inner.Commit(address, byteCount))
+        if (!TryCharge(byteCount))
         {
             return false;
         }
 
-        Charge(address, byteCount);
+        if (!inner.Commit(address, byteCount))
+        {
+            Charge(-(nint)byteCount);
+            return false;
+        }
+
+        Note(address, byteCount, isSparse: false);
         return true;
     }
 
     /// <inheritdoc/>
-    public nuint AllocatePrivate(nuint byteCount)
+    public bool CommitSparse(nuint address, nuint byteCount)
     {
-        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
-        nuint address = TryAdmit(byteCount) ? inner.AllocatePrivate(byteCount) : 0;
-        if (address != 0)
+        if (!inner.CommitSparse(address, byteCount))
         {
-            Charge(address, byteCount);
+            return false;
         }
 
-        return address;
+        Note(address, byteCount, isSparse: true);
+        return true;
     }
 
     /// <inheritdoc/>
-    public nuint AllocateShared(nuint byteCount)
+    public bool TryCharge(nuint byteCount)
     {
-        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
-        nuint address = TryAdmit(byteCount) ? inner.AllocateShared(byteCount) : 0;
-        if (address != 0)
+        if (!_isCharging)
         {
-            Charge(address, byteCount);
+            return true;
         }
 
-        return address;
+        while (true)
+        {
+            // Order: the account is one word, changed by exchanges only.
+            long seen = Volatile.Read(ref _charged);
+            if (seen + (long)byteCount > ByteLimit)
+            {
+                // Order: a latch, for reports.
+                Volatile.Write(ref _wasRefusedByLimit, 1);
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _charged, seen + (long)byteCount, seen) == seen)
+            {
+                return true;
+            }
+        }
     }
+
+    /// <inheritdoc/>
+    public void Charge(nint byteCount)
+    {
+        if (_isCharging)
+        {
+            // Order: as in TryCharge.
+            Interlocked.Add(ref _charged, byteCount);
+        }
+    }
+
+    /// <inheritdoc/>
+    public nuint AllocatePrivate(nuint byteCount)
+        => TryCharge(byteCount) ? NoteOrGiveBack(inner.AllocatePrivate(byteCount), byteCount) : 0;
+
+    /// <inheritdoc/>
+    public nuint AllocateShared(nuint byteCount)
+        => TryCharge(byteCount) ? NoteOrGiveBack(inner.AllocateShared(byteCount), byteCount) : 0;
 
     /// <inheritdoc/>
     public nuint CountTouched(nuint address, nuint byteCount) => inner.CountTouched(address, byteCount);
@@ -109,9 +153,10 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
         using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
         for (int i = 0; i < _rangeCount; i++)
         {
-            if (_ranges[i].Start >= address && _ranges[i].End <= address + byteCount)
+            MemoryRange range = _ranges[i].Range;
+            if (range.Start >= address && range.End <= address + byteCount)
             {
-                _charged -= (long)_ranges[i].ByteCount;
+                Charge(_ranges[i].IsSparse ? 0 : -(nint)range.ByteCount);
                 _ranges[i--] = _ranges[--_rangeCount];
             }
         }
@@ -119,47 +164,37 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
         inner.Release(address, byteCount);
     }
 
-    // Under the lock.
-    private bool TryAdmit(nuint byteCount)
+    private nuint NoteOrGiveBack(nuint address, nuint byteCount)
     {
-        if (!_isCharging || ByteLimit == long.MaxValue)
+        if (address == 0)
         {
-            return true;
+            Charge(-(nint)byteCount);
+        }
+        else
+        {
+            Note(address, byteCount, isSparse: false);
         }
 
-        long more = (long)byteCount + alsoUsed();
-        if (_charged + more <= ByteLimit)
-        {
-            return true;
-        }
-
-        _charged = CountTouched();
-        if (_charged + alsoUsed() + Math.Min((long)byteCount, StepByteCount) <= ByteLimit)
-        {
-            return true;
-        }
-
-        // Order: a latch, for reports.
-        Volatile.Write(ref _wasRefusedByLimit, 1);
-        return false;
+        return address;
     }
 
-    // Under the lock. What finds no place in the list stays charged whole until the next count forgets it.
-    private void Charge(nuint address, nuint byteCount)
+    // For reports. What finds no place in the list is missing there; the account has it all the same.
+    private void Note(nuint address, nuint byteCount, bool isSparse)
     {
-        _charged += (long)byteCount;
+        using SpinScope scope = SpinScope.Enter(ref _lock, LockRank.PageLimit);
         for (int i = 0; i < _rangeCount; i++)
         {
-            if (_ranges[i].End == address)
+            if (_ranges[i].Range.End == address && _ranges[i].IsSparse == isSparse)
             {
-                _ranges[i] = new MemoryRange(_ranges[i].Start, address + byteCount);
+                _ranges[i].Range = new MemoryRange(_ranges[i].Range.Start, address + byteCount);
                 return;
             }
         }
 
         if (_rangeCount < RangeCapacity)
         {
-            _ranges[_rangeCount++] = new MemoryRange(address, address + byteCount);
+            _ranges[_rangeCount].Range = new MemoryRange(address, address + byteCount);
+            _ranges[_rangeCount++].IsSparse = isSparse;
         }
     }
 
@@ -169,7 +204,7 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
         long touched = 0;
         for (int i = 0; i < _rangeCount; i++)
         {
-            touched += (long)inner.CountTouched(_ranges[i].Start, _ranges[i].ByteCount);
+            touched += (long)inner.CountTouched(_ranges[i].Range.Start, _ranges[i].Range.ByteCount);
         }
 
         return touched;

@@ -7,6 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security;
 using System.Text;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.NativeHeap.Allocation;
@@ -25,7 +26,7 @@ internal static unsafe class RecordedMarshal
     {
         if (cb == 0 && pv != 0)
         {
-            RecordedMemory.Free((void*)pv);
+            RecordedMemory.Free((void*)pv, FreeingApi.MarshalReAllocCoTaskMem);
             return 0;
         }
 
@@ -84,11 +85,11 @@ internal static unsafe class RecordedMarshal
     }
 
     /// <summary>Marshal.FreeBSTR.</summary>
-    public static void FreeBstr(nint bstr)
+    public static void FreeBstr(nint bstr, FreeingApi api)
     {
         if (bstr != 0)
         {
-            RecordedMemory.Free((byte*)bstr - BstrPrefixByteCount);
+            RecordedMemory.Free((byte*)bstr - BstrPrefixByteCount, api);
         }
     }
 
@@ -99,28 +100,28 @@ internal static unsafe class RecordedMarshal
         {
             // Safety: the caller's pointer is a BSTR, so its length stands in the four bytes before it.
             NativeMemory.Clear((void*)bstr, ((uint*)bstr)[-1]);
-            FreeBstr(bstr);
+            FreeBstr(bstr, FreeingApi.MarshalZeroFreeBSTR);
         }
     }
 
     /// <summary>Marshal.ZeroFree…Ansi and …UTF8.</summary>
-    public static void ZeroFreeBytes(nint s)
+    public static void ZeroFreeBytes(nint s, FreeingApi api)
     {
         if (s != 0)
         {
             NativeMemory.Clear((void*)s, (nuint)MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)s).Length);
-            RecordedMemory.Free((void*)s);
+            RecordedMemory.Free((void*)s, api);
         }
     }
 
     /// <summary>Marshal.ZeroFree…Unicode.</summary>
-    public static void ZeroFreeChars(nint s)
+    public static void ZeroFreeChars(nint s, FreeingApi api)
     {
         if (s != 0)
         {
             NativeMemory.Clear((void*)s,
                 (nuint)MemoryMarshal.CreateReadOnlySpanFromNullTerminated((char*)s).Length * sizeof(char));
-            RecordedMemory.Free((void*)s);
+            RecordedMemory.Free((void*)s, api);
         }
     }
 

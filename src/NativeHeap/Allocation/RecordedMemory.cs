@@ -8,6 +8,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.NativeHeap.Allocation;
@@ -17,6 +18,7 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// No method here is inlined: <see cref="StackWalker.Caller"/> must find the frame of the method that calls it. A size
 /// of 0 is asked of the C heap as 1 byte, as the originals do, and recorded as that.
 /// </remarks>
+[SkipLocalsInit]
 internal static unsafe class RecordedMemory
 {
     private const int HeapHeaderByteCount = 16;
@@ -37,7 +39,16 @@ internal static unsafe class RecordedMemory
         void* block = CHeap.Malloc(asked);
         if (block == null)
         {
-            ThrowOutOfMemory();
+            block = HeapRetries.Malloc(asked);
+            if (block == null)
+            {
+                ThrowOutOfMemory();
+            }
+        }
+
+        if (FreeGate.IsPoisoning)
+        {
+            PoisonPattern.FillAllocated(block, asked);
         }
 
         AllocationRecorder.OnAllocated((nuint)block, asked, api, flags, in call);
@@ -63,7 +74,11 @@ internal static unsafe class RecordedMemory
         void* block = isEmpty ? CHeap.Malloc(1) : CHeap.Calloc(elementCount, elementSize);
         if (block == null)
         {
-            ThrowOutOfMemory();
+            block = HeapRetries.Calloc(elementCount, elementSize);
+            if (block == null)
+            {
+                ThrowOutOfMemory();
+            }
         }
 
         // The product cannot overflow: calloc would have failed.
@@ -78,9 +93,15 @@ internal static unsafe class RecordedMemory
     {
         AllocationCall call = StackWalker.Caller();
         nuint asked = byteCount != 0 ? byteCount : 1;
-        ReallocTicket ticket = AllocationRecorder.OnReallocating((nuint)ptr);
-        void* block = CHeap.Realloc(ptr, asked);
-        AllocationRecorder.OnReallocated(in ticket, (nuint)block, asked, api, BlockFlags.None, in call);
+        FreeingApi freeApi = api switch
+        {
+            AllocationApi.MarshalReAllocHGlobal => FreeingApi.MarshalReAllocHGlobal,
+            AllocationApi.MarshalReAllocCoTaskMem => FreeingApi.MarshalReAllocCoTaskMem,
+            _ => FreeingApi.NativeMemoryRealloc,
+        };
+        HeldRealloc held = HeldRealloc.Begin(ptr, freeApi, in call);
+        void* block = held.Run(ptr, asked);
+        held.End(ptr, block, asked, api, in call);
         if (block == null)
         {
             ThrowOutOfMemory();
@@ -89,15 +110,21 @@ internal static unsafe class RecordedMemory
         return block;
     }
 
-    /// <summary>NativeMemory.Free.</summary>
-    public static void Free(void* ptr)
+    /// <summary>The freeing members: NativeMemory.Free, Marshal.FreeHGlobal, …</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Free(void* ptr, FreeingApi api)
     {
         if (ptr != null)
         {
+            AllocationCall call = StackWalker.Caller();
             // The C heap's header of the block, fetched while the interlocked operations below hold up everything else.
             Sse.Prefetch0((byte*)ptr - HeapHeaderByteCount);
-            AllocationRecorder.OnFreeing((nuint)ptr, out nuint byteCount);
-            CHeap.Free(ptr, byteCount);
+            FreeTicket ticket = default;
+            FreeGate.Enter((nuint)ptr, api, in call, ref ticket);
+            if (!ticket.IsWithheld)
+            {
+                Release(ptr, in ticket);
+            }
         }
     }
 
@@ -140,12 +167,34 @@ internal static unsafe class RecordedMemory
             ThrowOutOfMemory();
         }
 
-        // Safety: both blocks have at least the bytes copied: the C heap says so of the old one.
-        NativeMemory.Copy(ptr, block, Math.Min(asked, CHeap.UsableSize(ptr)));
         AllocationRecorder.OnAllocated((nuint)block, asked, AllocationApi.NativeMemoryAlignedRealloc, BlockFlags.Aligned,
             in call);
-        Free(ptr);
+        if (ptr != null)
+        {
+            FreeTicket ticket = default;
+            FreeGate.Enter(
+                (nuint)ptr, FreeingApi.NativeMemoryAlignedRealloc, in call, ref ticket);
+            if (!ticket.IsWithheld)
+            {
+                // Safety: both blocks have at least the bytes copied: the C heap says so of the old one.
+                NativeMemory.Copy(ptr, block, Math.Min(asked, CHeap.UsableSize(ptr)));
+                Release(ptr, in ticket);
+            }
+        }
+
         return block;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Release(void* ptr, in FreeTicket ticket)
+    {
+        if (!FreeGate.IsHolding || !FreeGate.TryHold(ptr, in ticket))
+        {
+            FreeGate.Pass(in ticket, (nuint)ptr);
+            CHeap.Free(ptr, ticket.ByteCount);
+        }
+
+        FreeGate.Leave(in ticket);
     }
 
     // The exception is part of the contract: the originals throw it.
@@ -160,6 +209,18 @@ internal static unsafe class RecordedMemory
     {
         alignment = Math.Max(alignment, (nuint)sizeof(void*));
         asked = byteCount != 0 ? unchecked(byteCount + (alignment - 1)) & ~(alignment - 1) : alignment;
-        return asked < byteCount ? null : CHeap.AlignedAlloc(alignment, asked);
+        if (asked < byteCount)
+        {
+            return null;
+        }
+
+        void* block = CHeap.AlignedAlloc(alignment, asked);
+        block = block != null ? block : HeapRetries.AlignedAlloc(alignment, asked);
+        if (block != null && FreeGate.IsPoisoning)
+        {
+            PoisonPattern.FillAllocated(block, asked);
+        }
+
+        return block;
     }
 }

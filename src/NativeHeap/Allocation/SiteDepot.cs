@@ -108,6 +108,7 @@ internal static unsafe partial class SiteDepot
         }
 
         FrameTable.Initialize();
+        WalkMemo.Initialize();
         s_stacks = new SiteStack?[(int)((MaximumSiteCount + FirstSite) >> ChunkBits) + 1][];
         s_entries = (SiteEntry*)entries;
         s_frames = (nuint*)frames;
@@ -117,34 +118,6 @@ internal static unsafe partial class SiteDepot
 
     /// <summary>From now on new stacks get no names: for the time when the runtime is being torn down.</summary>
     public static void StopNaming() => s_isNamingStopped = true;
-
-    /// <summary>The site of a stack. Known: about 1 ns per frame. New: a microsecond when all its addresses are known, else
-    /// one StackTrace, tens of microseconds.</summary>
-    /// <param name="call">As for <see cref="StackWalker.Walk"/>.</param>
-    /// <param name="stackEnd">As for <see cref="StackWalker.Walk"/>.</param>
-    /// <param name="flags">Flags that every block of this site carries.</param>
-    [SkipLocalsInit]
-    public static uint Intern(in AllocationCall call, nuint stackEnd, out BlockFlags flags)
-    {
-        nuint* frames = stackalloc nuint[StackWalker.MaximumDepth];
-        int count = StackWalker.Walk(in call, stackEnd, frames, s_depth, out ulong hash);
-        ulong wanted = (hash & TagMask) | NamedBit;
-        for (ulong at = hash; ; at++)
-        {
-            // Order: acquires the site's entry; pairs with the compare-exchange in FindOrAdd.
-            ulong word = Volatile.Read(ref s_table[at & TableMask]);
-            if ((word & (TagMask | NamedBit | FleetingBit | DeadBit)) == wanted)
-            {
-                flags = FlagsOf(word);
-                return (uint)(word & IdMask);
-            }
-
-            if (word == 0 || ((word ^ wanted) & TagMask) == 0)
-            {
-                return InternSlow(in call, stackEnd, frames, count, hash, out flags);
-            }
-        }
-    }
 
     /// <summary>The names of a site; null for the reserved sites and where no names could be taken.</summary>
     public static SiteStack? GetStack(uint site)
@@ -171,11 +144,14 @@ internal static unsafe partial class SiteDepot
         }
     }
 
-    // A stack that was not seen yet, not named yet, or that must be asked whether it still is what it was.
+    // A stack that was not seen yet, not named yet, or that must be asked whether it still is what it was. Walked again,
+    // since only here the addresses are needed.
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static uint InternSlow(
-        in AllocationCall call, nuint stackEnd, nuint* frames, int count, ulong hash, out BlockFlags flags)
+    private static uint InternSlow(in AllocationCall call, nuint stackEnd, out BlockFlags flags)
     {
+        nuint* frames = stackalloc nuint[StackWalker.MaximumDepth];
+        int count = StackWalker.Walk(in call, stackEnd, frames, s_depth, out ulong hash);
         ulong* word = Find(hash);
         SiteStack? stack = null;
         // Order: acquires the names; pairs with the interlocked or in Name.
@@ -202,7 +178,7 @@ internal static unsafe partial class SiteDepot
 
         // Order: as above; Name may have added bits.
         ulong known = Volatile.Read(ref *word);
-        flags = FlagsOf(known);
+        flags = FlagsOf((uint)known);
         return (uint)(known & IdMask);
     }
 
@@ -225,8 +201,6 @@ internal static unsafe partial class SiteDepot
             return null;
         }
     }
-
-    private static BlockFlags FlagsOf(ulong word) => (BlockFlags)((word & BstrBit) >> 25);
 
     // The word of a stack, dead ones passed over; null when there is none.
     private static ulong* Find(ulong hash)
@@ -305,6 +279,12 @@ internal static unsafe partial class SiteDepot
     {
         // Order: only saves the increment once the depot is full.
         if (Volatile.Read(ref s_nextSite) >= s_limit)
+        {
+            return 0;
+        }
+
+        // At the memory limit new stacks share a site.
+        if (!RecorderPages.Source.TryCharge((nuint)(sizeof(SiteEntry) + sizeof(ulong) + (count * sizeof(nuint)))))
         {
             return 0;
         }

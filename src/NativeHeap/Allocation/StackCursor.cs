@@ -16,6 +16,22 @@ internal ref struct StackCursor
     // The first page is never mapped; a smaller "return address" ends a chain.
     private const nuint MinimumCodeAddress = 4096;
 
+    /// <summary>What a step read.</summary>
+    internal enum Step
+    {
+        /// <summary>Nothing: it failed before.</summary>
+        None,
+
+        /// <summary>A frame: the saved RBP, and the return address above it.</summary>
+        Link,
+
+        /// <summary>A return address, by its distance from RSP.</summary>
+        Word,
+
+        /// <summary>A saved RBP at <see cref="LastFrame"/>, and a return address further up.</summary>
+        Replaced,
+    }
+
     private readonly nuint _last;
     private nuint _framePointer;
     private nuint _stackPointer;
@@ -42,12 +58,33 @@ internal ref struct StackCursor
     /// </summary>
     public bool MustHaveFrame { get; private set; }
 
+    /// <summary>RBP at this position.</summary>
+    public readonly nuint FramePointer
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _framePointer;
+    }
+
+    /// <summary>RSP at this position: right above the return address that led here.</summary>
+    public readonly nuint StackPointer
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _stackPointer;
+    }
+
+    /// <summary>What the last <see cref="MoveNext"/> read.</summary>
+    public Step LastStep { get; private set; }
+
+    /// <summary>Where it read the saved RBP, if it was <see cref="Step.Replaced"/>.</summary>
+    public nuint LastFrame { get; private set; }
+
     /// <summary>Goes to the caller. False at the end of the chain.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe bool MoveNext()
     {
         int size = FrameSizes.Find(ReturnAddress);
         nuint next;
+        LastStep = Step.None;
         if (size == FrameSizes.Framed || (MustHaveFrame && size < FrameSizes.ReplacedBit))
         {
             nuint frame = _framePointer;
@@ -60,6 +97,7 @@ internal ref struct StackCursor
             _framePointer = *(nuint*)frame;
             next = ((nuint*)frame)[1];
             _stackPointer = frame + (2 * (nuint)sizeof(nuint));
+            LastStep = Step.Link;
         }
         else if (size >= FrameSizes.ReplacedBit)
         {
@@ -79,6 +117,7 @@ internal ref struct StackCursor
 
             next = *(nuint*)slot;
             _stackPointer = slot + (nuint)sizeof(nuint);
+            LastStep = Step.Word;
         }
 
         MustHaveFrame = false;
@@ -101,6 +140,8 @@ internal ref struct StackCursor
         _framePointer = *(nuint*)frame;
         next = *(nuint*)slot;
         _stackPointer = slot + (nuint)sizeof(nuint);
+        LastStep = Step.Replaced;
+        LastFrame = frame;
         return true;
     }
 

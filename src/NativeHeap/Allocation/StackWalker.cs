@@ -75,14 +75,57 @@ internal static unsafe class StackWalker
         return count;
     }
 
+    /// <summary>The hash that <see cref="Walk"/> computes, without the entries.</summary>
+    public static ulong Hash(in AllocationCall site, nuint end, int depth)
+    {
+        StackCursor cursor = new(in site, end);
+        ulong position = 0;
+        ulong sum = cursor.ReturnAddress * Multiplier(position);
+        int count = 1;
+        while (count < depth && cursor.MoveNext())
+        {
+            position += PositionStep;
+            sum += cursor.ReturnAddress * Multiplier(position);
+            count++;
+        }
+
+        return Finish(sum, count);
+    }
+
+    /// <summary>As the other; keeps in <paramref name="memo"/> what it read.</summary>
+    public static ulong Hash(in AllocationCall site, nuint end, int depth, WalkMemo* memo)
+    {
+        WalkMemo.Start(memo, in site, end, FrameSizes.Version);
+        StackCursor cursor = new(in site, end);
+        ulong position = 0;
+        ulong sum = cursor.ReturnAddress * Multiplier(position);
+        int count = 1;
+        while (count < depth)
+        {
+            bool isMoved = cursor.MoveNext();
+            WalkMemo.Add(memo, in cursor);
+            if (!isMoved)
+            {
+                break;
+            }
+
+            position += PositionStep;
+            sum += cursor.ReturnAddress * Multiplier(position);
+            count++;
+        }
+
+        return Finish(sum, count);
+    }
+
     /// <summary>The call of the method that calls this (which must have a frame, and must not be inlined).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static AllocationCall Caller()
     {
         // Safety: the address is read only when it lies within a page above a local of this very frame, since a method
         // that got no frame after all would show us whatever its caller keeps in RBP.
+        nuint here;
         nuint own = MachineCode.FramePointer();
-        return own - (nuint)(&own) < OwnFrameByteCount && (own & 7) == 0
+        return own - (nuint)(&here) < OwnFrameByteCount && (own & 7) == 0
             ? new AllocationCall(*(nuint*)own, ((nuint*)own)[1], own + (2 * (nuint)sizeof(nuint)))
             : default;
     }

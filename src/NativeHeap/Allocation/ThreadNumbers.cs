@@ -1,11 +1,13 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
+using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.NativeHeap.Allocation;
 
 /// <summary>
-/// A small number for every thread that allocates, so that a record can name it in 14 bits, and so that it has a stripe of its own in the record table. Thread-safe.
+/// A small number for every thread that allocates, so that a record can name it in 14 bits, and so that it has a stripe of its own
+/// in the record table. Thread-safe.
 /// </summary>
 internal static class ThreadNumbers
 {
@@ -53,6 +55,13 @@ internal static class ThreadNumbers
 
         ushort number = table.Assign();
         ThreadState.Number = number;
+        // Two, so that the number of those nobody inherited from yet goes down.
+        for (int i = 0; i < 2 && number != 0 && table.TryClaimEnded(out ushort ended); i++)
+        {
+            RecordTable.Inherit(ended, number);
+            table.EndClaim(ended);
+        }
+
         return number;
     }
 }

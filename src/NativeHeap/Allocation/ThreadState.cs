@@ -7,9 +7,16 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// </summary>
 internal static class ThreadState
 {
-    /// <summary>Depth of <see cref="DetectorThread"/> scopes.</summary>
+    /// <summary>
+    /// Depth of <see cref="DetectorThread"/> scopes in the low half; above, whether the thread is in a scope of
+    /// LeakScope's (<see cref="Annotations.ScopeState"/>). One word, so that an allocation asks once.
+    /// </summary>
     [ThreadStatic]
     public static int DetectorDepth;
+
+    /// <summary>The innermost check the thread works in (<see cref="Annotations.CheckScopes"/>); 0 = none.</summary>
+    [ThreadStatic]
+    public static uint Check;
 
     /// <summary>Number of the thread (<see cref="ThreadNumbers"/>); 0 = none yet.</summary>
     [ThreadStatic]
@@ -26,4 +33,8 @@ internal static class ThreadState
     /// <summary>State of the thread's random numbers; 0 = never drawn.</summary>
     [ThreadStatic]
     public static ulong SampleState;
+
+    /// <summary>The thread's ring of recent frees (RecentFrees); 0 = none yet.</summary>
+    [ThreadStatic]
+    public static nuint FreeRing;
 }

@@ -24,7 +24,9 @@ internal sealed unsafe class EntryStubs
 
     private static nint ReallocBody => (nint)(delegate* unmanaged<void*, nuint, nuint, nuint, void*>)&HookBodies.Realloc;
 
-    private static nint FreeBody => (nint)(delegate* unmanaged<void*, void>)&HookBodies.Free;
+    private static nint FreeBody => (nint)(delegate* unmanaged<void*, nuint, nuint, void>)&HookBodies.Free;
+
+    private static nint AlignedFreeBody => (nint)(delegate* unmanaged<void*, nuint, nuint, void>)&HookBodies.AlignedFree;
 
     private static nint AlignedAllocBody
         => (nint)(delegate* unmanaged<nuint, nuint, nuint, nuint, void*>)&HookBodies.AlignedAlloc;
@@ -43,6 +45,9 @@ internal sealed unsafe class EntryStubs
     public nuint Realloc { get; private init; }
 
     public nuint Free { get; private init; }
+
+    /// <summary>0 for the slot tier: there both functions share the slot of free.</summary>
+    public nuint AlignedFree { get; private init; }
 
     public nuint AlignedAlloc { get; private init; }
 
@@ -65,6 +70,7 @@ internal sealed unsafe class EntryStubs
         nuint calloc = AddEntry(page, 2, CallocBody);
         nuint realloc = AddEntry(page, 2, ReallocBody);
         nuint free = AddEntry(page, 1, FreeBody);
+        nuint alignedFree = AddEntry(page, 1, AlignedFreeBody);
         nuint alignedAlloc = AddEntry(page, 2, AlignedAllocBody);
         nuint alignedRealloc = AddEntry(page, 3, AlignedReallocBody);
         return new EntryStubs
@@ -73,9 +79,11 @@ internal sealed unsafe class EntryStubs
             Calloc = calloc,
             Realloc = realloc,
             Free = free,
+            AlignedFree = alignedFree,
             AlignedAlloc = alignedAlloc,
             AlignedRealloc = alignedRealloc,
-            AreComplete = malloc != 0 && calloc != 0 && realloc != 0 && free != 0 && alignedAlloc != 0 && alignedRealloc != 0,
+            AreComplete = malloc != 0 && calloc != 0 && realloc != 0 && free != 0 && alignedFree != 0 && alignedAlloc != 0
+                && alignedRealloc != 0,
         };
     }
 
@@ -132,7 +140,7 @@ internal sealed unsafe class EntryStubs
                     aligned = alignedRealloc(aligned, WarmUpAlignment, byteCount * 2);
                 }
 
-                free(aligned);
+                (AlignedFree != 0 ? (delegate* unmanaged<void*, void>)AlignedFree : free)(aligned);
             }
         }
     }

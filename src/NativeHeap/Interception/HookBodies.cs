@@ -7,6 +7,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.NativeHeap.Interception;
@@ -49,9 +50,21 @@ internal static unsafe class HookBodies
     public static void* Malloc(nuint byteCount, nuint framePointer, nuint returnAddress)
     {
         void* block = CHeap.Malloc(byteCount);
-        return block == null
-            ? Failed()
-            : Record(block, byteCount, AllocationApi.Unknown, BlockFlags.None, framePointer, returnAddress);
+        if (block == null)
+        {
+            block = HeapRetries.Malloc(byteCount);
+            if (block == null)
+            {
+                return Failed();
+            }
+        }
+
+        if (FreeGate.IsPoisoning)
+        {
+            PoisonPattern.FillAllocated(block, byteCount);
+        }
+
+        return Record(block, byteCount, AllocationApi.Unknown, BlockFlags.None, framePointer, returnAddress);
     }
 
     /// <summary>SystemNative_Calloc.</summary>
@@ -61,9 +74,16 @@ internal static unsafe class HookBodies
     {
         nuint byteCount = unchecked(count * elementByteCount); // an overflow makes calloc fail, and is not used then
         void* block = CHeap.Calloc(count, elementByteCount);
-        return block == null
-            ? Failed()
-            : Record(block, byteCount, AllocationApi.NativeMemoryAllocZeroed, BlockFlags.None, framePointer, returnAddress);
+        if (block == null)
+        {
+            block = HeapRetries.Calloc(count, elementByteCount);
+            if (block == null)
+            {
+                return Failed();
+            }
+        }
+
+        return Record(block, byteCount, AllocationApi.NativeMemoryAllocZeroed, BlockFlags.None, framePointer, returnAddress);
     }
 
     /// <summary>SystemNative_Realloc.</summary>
@@ -71,21 +91,32 @@ internal static unsafe class HookBodies
     [MethodImpl(Hot)]
     public static void* Realloc(void* old, nuint byteCount, nuint framePointer, nuint returnAddress)
     {
-        ReallocTicket ticket = TakeRecord(old);
-        void* block = CHeap.Realloc(old, byteCount);
-        ReturnRecord(ticket, block, byteCount, framePointer, returnAddress);
+        AllocationCall call = new(framePointer, returnAddress, 0);
+        HeldRealloc held = TakeRecord(old, in call);
+        void* block = held.Run(old, byteCount);
+        ReturnRecord(ref held, old, block, byteCount, in call);
         return block == null && byteCount != 0 ? Failed() : block;
     }
 
-    /// <summary>SystemNative_Free and SystemNative_AlignedFree: one function of the C heap.</summary>
+    /// <summary>SystemNative_Free; in the slot tier SystemNative_AlignedFree too.</summary>
     [UnmanagedCallersOnly]
     [MethodImpl(Hot)]
-    public static void Free(void* block)
+    public static void Free(void* block, nuint framePointer, nuint returnAddress)
     {
         if (block != null)
         {
-            nuint byteCount = Unrecord(block);
-            CHeap.Free(block, byteCount);
+            Release(block, FreeingApi.Unknown, new AllocationCall(framePointer, returnAddress, 0));
+        }
+    }
+
+    /// <summary>SystemNative_AlignedFree: the same function of the C heap, but one API only.</summary>
+    [UnmanagedCallersOnly]
+    [MethodImpl(Hot)]
+    public static void AlignedFree(void* block, nuint framePointer, nuint returnAddress)
+    {
+        if (block != null)
+        {
+            Release(block, FreeingApi.NativeMemoryAlignedFree, new AllocationCall(framePointer, returnAddress, 0));
         }
     }
 
@@ -94,7 +125,7 @@ internal static unsafe class HookBodies
     [MethodImpl(Hot)]
     public static void* AlignedAlloc(nuint alignment, nuint byteCount, nuint framePointer, nuint returnAddress)
     {
-        void* block = CHeap.AlignedAlloc(alignment, byteCount);
+        void* block = AllocateAligned(alignment, byteCount);
         return block == null ? null : Record(
             block, byteCount, AllocationApi.NativeMemoryAlignedAlloc, BlockFlags.Aligned, framePointer, returnAddress);
     }
@@ -105,7 +136,7 @@ internal static unsafe class HookBodies
     public static void* AlignedRealloc(
         void* old, nuint alignment, nuint byteCount, nuint framePointer, nuint returnAddress)
     {
-        void* block = CHeap.AlignedAlloc(alignment, byteCount);
+        void* block = AllocateAligned(alignment, byteCount);
         if (block == null)
         {
             return null; // the old block lives on
@@ -114,13 +145,53 @@ internal static unsafe class HookBodies
         Record(block, byteCount, AllocationApi.NativeMemoryAlignedRealloc, BlockFlags.Aligned, framePointer, returnAddress);
         if (old != null)
         {
-            // Safety: both blocks are at least this long; they are distinct, so they do not overlap.
-            NativeMemory.Copy(old, block, Math.Min(CHeap.UsableSize(old), byteCount));
-            nuint oldByteCount = Unrecord(old);
-            CHeap.Free(old, oldByteCount);
+            AllocationCall call = new(framePointer, returnAddress, 0);
+            FreeTicket ticket = default;
+            Unrecord(old, FreeingApi.NativeMemoryAlignedRealloc, in call, ref ticket);
+            if (!ticket.IsWithheld)
+            {
+                // Safety: both blocks are at least this long; they are distinct, so they do not overlap.
+                NativeMemory.Copy(old, block, Math.Min(CHeap.UsableSize(old), byteCount));
+                Release(old, in ticket);
+            }
         }
 
         return block;
+    }
+
+    private static void* AllocateAligned(nuint alignment, nuint byteCount)
+    {
+        void* block = CHeap.AlignedAlloc(alignment, byteCount);
+        block = block != null ? block : HeapRetries.AlignedAlloc(alignment, byteCount);
+        if (block != null && FreeGate.IsPoisoning)
+        {
+            PoisonPattern.FillAllocated(block, byteCount);
+        }
+
+        return block;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Release(void* block, FreeingApi api, in AllocationCall call)
+    {
+        FreeTicket ticket = default;
+        Unrecord(block, api, in call, ref ticket);
+        if (!ticket.IsWithheld)
+        {
+            Release(block, in ticket);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Release(void* block, in FreeTicket ticket)
+    {
+        if (!FreeGate.IsHolding || !Hold(block, in ticket))
+        {
+            FreeGate.Pass(in ticket, (nuint)block);
+            CHeap.Free(block, ticket.ByteCount);
+        }
+
+        FreeGate.Leave(in ticket);
     }
 
     // A transition may have passed a garbage collection since the C heap set it.
@@ -131,7 +202,7 @@ internal static unsafe class HookBodies
         return null;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void* Record(
         void* block, nuint byteCount, AllocationApi api, BlockFlags flags, nuint framePointer, nuint returnAddress)
     {
@@ -151,16 +222,15 @@ internal static unsafe class HookBodies
         return block;
     }
 
-    // Tells the size, nuint.MaxValue when it is not known: it decides how the C heap's free is called.
-    [MethodImpl(Hot)]
-    private static nuint Unrecord(void* block)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Unrecord(void* block, FreeingApi api, in AllocationCall call, ref FreeTicket ticket)
     {
         int* errorNumber = s_errorLocation();
         int kept = *errorNumber;
-        nuint byteCount = nuint.MaxValue;
+        ticket.ByteCount = nuint.MaxValue;
         try
         {
-            AllocationRecorder.OnFreeing((nuint)block, out byteCount);
+            FreeGate.Enter((nuint)block, api, in call, ref ticket);
         }
         catch (Exception)
         {
@@ -169,34 +239,57 @@ internal static unsafe class HookBodies
         }
 
         *errorNumber = kept;
-        return byteCount;
     }
 
-    [MethodImpl(Hot)]
-    private static ReallocTicket TakeRecord(void* old)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool Hold(void* block, in FreeTicket ticket)
     {
+        int* errorNumber = s_errorLocation();
+        int kept = *errorNumber;
+        bool isHeld = false;
         try
         {
-            return AllocationRecorder.OnReallocating((nuint)old);
+            isHeld = FreeGate.TryHold(block, in ticket);
         }
         catch (Exception)
         {
             // Order: none; a counter.
-            Interlocked.Increment(ref s_failures);
-            return default;
+            Interlocked.Increment(ref s_failures); // nothing that throws comes after a block is held: it is freed
         }
+
+        *errorNumber = kept;
+        return isHeld;
     }
 
-    [MethodImpl(Hot)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static HeldRealloc TakeRecord(void* old, in AllocationCall call)
+    {
+        int* errorNumber = s_errorLocation();
+        int kept = *errorNumber;
+        HeldRealloc held = default;
+        try
+        {
+            held = HeldRealloc.Begin(old, FreeingApi.UnknownRealloc, in call);
+        }
+        catch (Exception)
+        {
+            // Order: none; a counter.
+            Interlocked.Increment(ref s_failures); // the reallocation goes on without us
+        }
+
+        *errorNumber = kept;
+        return held;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void ReturnRecord(
-        in ReallocTicket ticket, void* block, nuint byteCount, nuint framePointer, nuint returnAddress)
+        ref HeldRealloc held, void* old, void* block, nuint byteCount, in AllocationCall call)
     {
         int* errorNumber = s_errorLocation();
         int kept = *errorNumber;
         try
         {
-            AllocationRecorder.OnReallocated(
-                ticket, (nuint)block, byteCount, AllocationApi.NativeMemoryRealloc, BlockFlags.None, framePointer, returnAddress);
+            held.End(old, block, byteCount, AllocationApi.NativeMemoryRealloc, in call);
         }
         catch (Exception)
         {

@@ -97,7 +97,7 @@ internal static unsafe class HookInstallation
         List<ElfSlot> slots = WrapperScan.HeapSlots(image);
         List<CodePatch> patches = [];
         if (!TryPlan(functions.Free, "free", entries.Free, out reason)
-            || !TryPlan(functions.AlignedFree, "free", entries.Free, out reason)
+            || !TryPlan(functions.AlignedFree, "free", entries.AlignedFree, out reason)
             || !TryPlan(functions.Realloc, "realloc", entries.Realloc, out reason)
             || !TryPlan(functions.AlignedRealloc, null, entries.AlignedRealloc, out reason)
             || !TryPlan(functions.Malloc, "malloc", entries.Malloc, out reason)

@@ -58,6 +58,9 @@ internal sealed unsafe partial class EpochDomain
     // Order: a statistic; decisions use IsQuiet.
     public int ActiveReaders => Volatile.Read(ref _header->Active);
 
+    /// <summary>The word behind <see cref="IsQuiet"/>, for who must ask it in one load.</summary>
+    internal int* Active => &_header->Active;
+
     /// <summary>The epoch now; starts at 1.</summary>
     // Order: a stale epoch is a smaller one: a guard or a stamp made with it only waits longer or is waited for longer.
     public ulong CurrentEpoch => Volatile.Read(ref _header->Epoch);

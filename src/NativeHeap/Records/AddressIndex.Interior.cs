@@ -31,13 +31,14 @@ internal sealed unsafe partial class AddressIndex
             // Order: acquires the committed leaf; pairs with the compare-exchange in CreateLeaf.
             uint* leaf = (uint*)Volatile.Read(ref _directory[window >> SlotBits]);
             nuint first = leaf == null ? window & ~SlotMask : window & ~RegionMask;
-            if (leaf != null && IsTouched(leaf, window))
+            uint* slots = leaf == null ? null : leaf + (window & SlotMask & ~RegionMask);
+            if (slots != null && IsTouched(slots))
             {
+                bool isAnySecond = IsTouched(slots + SecondOffset);
                 for (nuint at = window; ; at--)
                 {
-                    // Order: acquires the record that the compare-exchange published; pairs with RecordStore.Place.
-                    uint word = Volatile.Read(ref leaf[at & SlotMask]);
-                    if (word != 0 && TryLast(word, ref granule, out index))
+                    Read(slots + (at & RegionMask), isAnySecond, out uint word, out uint second);
+                    if ((word | second) != 0 && TryLast(word, second, ref granule, out index))
                     {
                         address = (at << _windowShift) + ((nuint)granule << _shift);
                         return true;
@@ -80,9 +81,9 @@ internal sealed unsafe partial class AddressIndex
             // Order: acquires the committed leaf; pairs with the compare-exchange in CreateLeaf.
             uint* leaf = (uint*)Volatile.Read(ref _directory[entry]);
             nuint leafEnd = Math.Min((entry + 1) << SlotBits, ((last - 1) >> _windowShift) + 1);
-            while (leaf != null && TryNextWord(leaf, ref window, leafEnd, ref granule, out uint word))
+            while (leaf != null && TryNextWindow(leaf, ref window, leafEnd, ref granule, out uint word, out uint second))
             {
-                if (TryFirst(word, ref granule, out index))
+                if (TryFirst(word, second, ref granule, out index))
                 {
                     address = (window << _windowShift) + ((nuint)granule << _shift);
                     return address < last;
@@ -112,21 +113,25 @@ internal sealed unsafe partial class AddressIndex
         return address > reach ? address - reach : 0;
     }
 
-    // The first slot from window on that is not 0, below end; window and granule move with it.
-    private bool TryNextWord(uint* leaf, ref nuint window, nuint end, ref uint granule, out uint word)
+    // The first window from window on with a slot that is not 0, below end; window and granule move with it.
+    private bool TryNextWindow(
+        uint* leaf, ref nuint window, nuint end, ref uint granule, out uint word, out uint second)
     {
         while (window < end)
         {
             nuint regionEnd = Math.Min((window | RegionMask) + 1, end);
-            if (IsTouched(leaf, window))
+            uint* slots = leaf + (window & SlotMask);
+            if (IsTouched(slots))
             {
-                nuint found = FirstUsed(leaf + (window & SlotMask), regionEnd - window);
+                bool isAnySecond = IsTouched(slots + SecondOffset);
+                nuint found = FirstUsed(slots, regionEnd - window);
+                found = isAnySecond ? Math.Min(found, FirstUsed(slots + SecondOffset, regionEnd - window)) : found;
                 if (found < regionEnd - window)
                 {
                     granule = found == 0 ? granule : 0;
                     window += found;
-                    // Order: acquires the record; pairs with RecordStore.Place. It may be gone again: then the word is 0.
-                    word = Volatile.Read(ref leaf[window & SlotMask]);
+                    // It may be gone again: then the words are 0.
+                    Read(slots + found, isAnySecond, out word, out second);
                     return true;
                 }
             }
@@ -135,8 +140,15 @@ internal sealed unsafe partial class AddressIndex
             granule = 0;
         }
 
-        word = 0;
+        word = second = 0;
         return false;
+    }
+
+    private static void Read(uint* slot, bool isAnySecond, out uint word, out uint second)
+    {
+        // Order: acquires the record that the compare-exchange published; pairs with RecordStore.Link.
+        word = Volatile.Read(ref *slot);
+        second = isAnySecond ? Volatile.Read(ref slot[SecondOffset]) : 0;
     }
 
     // Number of the first slot that is not 0, or count. Not the span's own search, nor vectors: that code would be
@@ -158,22 +170,11 @@ internal sealed unsafe partial class AddressIndex
     }
 
     // The entry in the highest granule that is not above the given one.
-    private bool TryLast(uint word, ref uint granule, out uint index)
+    private bool TryLast(uint word, uint second, ref uint granule, out uint index)
     {
-        if ((word & ForkBit) == 0)
-        {
-            uint own = word >> GranuleShift;
-            index = word & IndexMask;
-            bool isNear = own <= granule;
-            granule = isNear ? own : granule;
-            return isNear;
-        }
-
-        uint* fork = Fork(word);
         for (int at = (int)granule; at >= 0; at--)
         {
-            // Order: acquires the record; pairs with RecordStore.Place.
-            index = Volatile.Read(ref fork[at]);
+            index = Pick(word, second, (uint)at);
             if (index != 0)
             {
                 granule = (uint)at;
@@ -185,23 +186,12 @@ internal sealed unsafe partial class AddressIndex
         return false;
     }
 
-    // The entry in the lowest granule that is not below the given one. The word may be 0.
-    private bool TryFirst(uint word, ref uint granule, out uint index)
+    // The entry in the lowest granule that is not below the given one.
+    private bool TryFirst(uint word, uint second, ref uint granule, out uint index)
     {
-        if ((word & ForkBit) == 0)
-        {
-            uint own = word >> GranuleShift;
-            index = word & IndexMask;
-            bool isNear = own >= granule && index != 0;
-            granule = isNear ? own : granule;
-            return isNear;
-        }
-
-        uint* fork = Fork(word);
         for (uint at = granule; at <= GranuleMask; at++)
         {
-            // Order: acquires the record; pairs with RecordStore.Place.
-            index = Volatile.Read(ref fork[at]);
+            index = Pick(word, second, at);
             if (index != 0)
             {
                 granule = at;
@@ -234,7 +224,4 @@ internal sealed unsafe partial class AddressIndex
     }
 
     private uint* Fork(uint word) => (uint*)(_entries + (word & IndexMask));
-
-    private bool IsTouched(uint* leaf, nuint window)
-        => _regions[(nuint)((byte*)(leaf + (window & SlotMask)) - _leaves) >> (RegionBits + 2)] != 0;
 }

@@ -14,15 +14,16 @@ internal sealed unsafe partial class AddressIndex
             uint* leaf = (uint*)(_leaves + ((nuint)i * LeafByteCount));
             for (nuint window = 0; _leafEntries[i] != 0 && window <= SlotMask; window++)
             {
-                if ((window & RegionMask) == 0 && !IsTouched(leaf, window))
+                uint* second = leaf + window + SecondOffset;
+                if ((window & RegionMask) == 0 && !IsTouched(second))
                 {
                     window += RegionMask;
                     continue;
                 }
 
-                if ((leaf[window] & ForkBit) != 0)
+                if ((*second & ForkBit) != 0)
                 {
-                    uint fork = leaf[window] & IndexMask;
+                    uint fork = *second & IndexMask;
                     if (fork >= isPlaced.Length || isPlaced[fork])
                     {
                         return fork;

@@ -2,8 +2,9 @@
 // What it is: from the exact address of a block to the index of its record, in three loads.
 // Who calls it: RecordStore on every allocation, free and lookup.
 // The one idea: a shadow of the address space with one 4-byte slot per window of four granules. Most windows hold one
-// start at most, so the slot itself names the granule; where a second block starts, the slot becomes a fork for good. A
-// slot changes only by compare-exchange of its exact value: a double free has exactly one winner.
+// start at most, so the slot itself names the granule; a second block that starts there goes into the second slot, which
+// lies apart, and for a third one the second slot becomes a fork for good. A record never moves from one to the other, and
+// a slot changes only by compare-exchange of its exact value: a double free has exactly one winner.
 // Safety: directory, leaves and forks are never given back; slots are addressed by bits of the address, so no index
 // leaves its page.
 using System.Runtime.CompilerServices;
@@ -21,12 +22,12 @@ namespace NativeLeak.NativeHeap.Records;
 /// shift 0: a window is  4 bytes, a leaf covers   8 MiB of addresses    (addresses not 16-aligned: other C heaps)
 ///
 /// slot:      31  30 29  28                0
-///           ┌────┬──────┬──────────────────┐   0             nothing starts in this window
+///           ┌────┬──────┬──────────────────┐   0             nothing starts in this window (or not here)
 ///           │fork│granul│ index            │   fork = 0      the record of the block that starts in that granule
-///           └────┴──────┴──────────────────┘   fork = 1      the entry with four sub-slots, one per granule, each an
-///                                                            index or 0; granule bits 0
-/// leaf:      2,097,152 slots of 4 bytes = 8 MiB, touched only where blocks are
-/// regions:   one byte per 4,096 slots, set once a block started there: a walk skips the rest (AddressIndex.Interior)
+///           └────┴──────┴──────────────────┘   fork = 1      second slots only: the entry with four sub-slots, one per
+///                                                            granule, each an index or 0; granule bits 0
+/// leaf:      2,097,152 slots of 4 bytes = 8 MiB, then as many second slots; touched only where blocks are
+/// regions:   one byte per 4,096 slots or second slots, set once a block stood there: a walk skips the rest
 /// </code>
 /// </remarks>
 internal sealed unsafe partial class AddressIndex
@@ -42,6 +43,9 @@ internal sealed unsafe partial class AddressIndex
     /// <summary>Slots in a leaf, as a shift.</summary>
     public const int SlotBits = 21;
 
+    /// <summary>From a window's slot to its second one, in slots.</summary>
+    public const int SecondOffset = 1 << SlotBits;
+
     /// <summary>Slots in a region, as a shift.</summary>
     public const int RegionBits = 12;
 
@@ -54,14 +58,20 @@ internal sealed unsafe partial class AddressIndex
     /// <summary>Where a slot names the granule.</summary>
     public const int GranuleShift = PackedRecord.IndexBits;
 
-    // Windows behind the first that an insert looks at on its way: blocks up to 2 KiB.
-    private const nuint QuickWindowCount = 32;
+    /// <summary>The shift of the index of 16-aligned addresses.</summary>
+    public const int AlignedShift = 4;
+
+    // What the byte of a region of slots says besides 1: second slots were used there too.
+    private const byte SecondTouched = 2;
 
     private const int GranuleMask = (1 << WindowGranuleBits) - 1;
     private const nuint SlotMask = (1u << SlotBits) - 1;
     private const nuint RegionMask = (1u << RegionBits) - 1;
-    private const nuint LeafByteCount = sizeof(uint) << SlotBits;
-    private const nuint RegionsPerLeaf = 1u << (SlotBits - RegionBits);
+    /// <summary>Reach of interior lookups, whatever the largest block: so smaller blocks need not be compared with it.</summary>
+    public const nuint LeastReach = 64 * 1024;
+
+    private const nuint LeafByteCount = 2 * (sizeof(uint) << SlotBits);
+    private const nuint RegionsPerLeaf = 2u << (SlotBits - RegionBits);
 
     // 16,384 leaves: 2 TiB of addresses that hold blocks at shift 4. Address space only; halved while it is refused.
     private const nuint MaximumLeafCount = 1 << 14;
@@ -100,6 +110,7 @@ internal sealed unsafe partial class AddressIndex
         _header = (IndexHeader*)tables;
         _leafEntries = (uint*)(tables + pages.PageByteCount);
         _regions = (byte*)(_leafEntries + leafCapacity);
+        _header->LargestBlock = LeastReach;
     }
 
     /// <summary>Bytes of slots that hold or held an entry, in whole regions.</summary>
@@ -177,7 +188,7 @@ internal sealed unsafe partial class AddressIndex
     private static nuint ReserveAndCommit(IPageSource pages, nuint byteCount)
     {
         nuint address = pages.Reserve(byteCount);
-        if (address != 0 && !pages.Commit(address, byteCount))
+        if (address != 0 && !pages.CommitSparse(address, byteCount))
         {
             pages.Release(address, byteCount);
             return 0;
@@ -186,6 +197,9 @@ internal sealed unsafe partial class AddressIndex
         return address;
     }
 
+    /// <summary>Directory entries, for <see cref="FindAligned"/>.</summary>
+    public nuint* Directory => _directory;
+
     /// <summary>The granule of an address within its window, 0 … 3.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public uint GranuleOf(nuint address) => (uint)(address >> _shift) & GranuleMask;
@@ -193,67 +207,73 @@ internal sealed unsafe partial class AddressIndex
     /// <summary>Bytes of a granule.</summary>
     public nuint GranuleByteCount => (nuint)1 << _shift;
 
-    /// <summary>
-    /// Whether a block may start inside the given one, behind its own granule. Never a wrong no; a yes means that it must
-    /// be looked at.
-    /// </summary>
-    /// <param name="slot">The slot of <paramref name="address"/>.</param>
-    /// <param name="address">Start of the block.</param>
-    /// <param name="byteCount">Its size.</param>
+    /// <summary>As <see cref="GranuleOf"/>, in the index of 16-aligned addresses.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool MayHaveStarts(uint* slot, nuint address, nuint byteCount)
+    public static uint AlignedGranuleOf(nuint address) => (uint)(address >> AlignedShift) & GranuleMask;
+
+    /// <summary>
+    /// As <see cref="Find"/>, in the index of 16-aligned addresses with this directory; null also for other addresses.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint* FindAligned(nuint* directory, nuint address)
     {
-        // Safety: all slots read lie in the leaf of the first one.
-        nuint window = address >> _windowShift;
-        nuint lastByte = unchecked(address + byteCount - 1);
-        nuint ahead = unchecked((lastByte >> _windowShift) - window);
-        uint own = *slot;
-        if (own != 0 && HasStart(own, GranuleOf(address) + 1, ahead == 0 ? GranuleOf(lastByte) : GranuleMask))
+        nuint window = address >> (AlignedShift + WindowGranuleBits);
+        if ((address >> AddressBits) != 0 || (address & ((1 << AlignedShift) - 1)) != 0)
         {
-            return true;
+            return null;
         }
 
-        if (unchecked(ahead - 1) >= QuickWindowCount)
-        {
-            // No further window, or too many to look at here. (A block of no bytes at a window's start wraps.)
-            return ahead != 0 && byteCount != 0;
-        }
-
-        if ((window & SlotMask) + QuickWindowCount > SlotMask)
-        {
-            return true;
-        }
-
-        uint last = slot[ahead];
-        bool isLastIn = last != 0 && HasStart(last, 0, GranuleOf(lastByte));
-        ulong between = 0;
-        uint* at = slot + 1;
-        for (uint* end = slot + ahead - 1; at < end; at += 2)
-        {
-            between |= *(ulong*)at;
-        }
-
-        return isLastIn || (between | (at < slot + ahead ? *at : 0)) != 0;
+        // Order: acquires the committed leaf; pairs with the compare-exchange in CreateLeaf.
+        uint* leaf = (uint*)Volatile.Read(ref directory[window >> SlotBits]);
+        return leaf == null ? null : leaf + (window & SlotMask);
     }
 
-    // Whether something starts in one of these granules of a window.
+    /// <summary>Whether something stood in the region of a slot or second slot: else it is not worth a look.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool HasStart(uint word, uint first, uint last)
+    public bool IsTouched(uint* slot) => *RegionOf(slot) != 0;
+
+    /// <summary>Before something is entered in a second slot.</summary>
+    public bool TryTouchSecond(uint* second)
     {
-        if ((word & ForkBit) == 0)
+        byte* region = RegionOf(second);
+        if (*region == 0)
         {
-            uint granule = word >> GranuleShift;
-            return granule >= first && granule <= last;
+            if (!TouchRegion(region))
+            {
+                return false;
+            }
+
+            // Order: from 1, never back; before the second slot is written, by whoever comes first.
+            Volatile.Write(ref *RegionOf(second - SecondOffset), SecondTouched);
         }
 
-        uint* fork = (uint*)(_entries + (word & IndexMask));
-        uint found = 0;
-        for (uint granule = first; granule <= last; granule++)
+        return true;
+    }
+
+    /// <summary>The entry of a granule in these words of a window's slot and second slot; 0 = none.</summary>
+    public uint Pick(uint word, uint second, uint granule)
+    {
+        if (word != 0 && word >> GranuleShift == granule)
         {
-            found |= fork[granule];
+            return word & IndexMask;
         }
 
-        return found != 0;
+        if ((second & ForkBit) != 0)
+        {
+            // Order: acquires the record; pairs with RecordStore.Link.
+            return Volatile.Read(ref Fork(second)[granule]);
+        }
+
+        return second >> GranuleShift == granule ? second & IndexMask : 0;
+    }
+
+    /// <summary>Whether <see cref="FindOrCreate"/> would have nothing to do but find the slot, for a block smaller than
+    /// <see cref="LeastReach"/>, and nothing stands in the second slot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsPlain(uint* slot)
+    {
+        byte region = *RegionOf(slot);
+        return region != 0 && (region != SecondTouched || slot[SecondOffset] == 0);
     }
 
     /// <summary>The slot of an address, or null when no block was ever near it.</summary>
@@ -288,10 +308,10 @@ internal sealed unsafe partial class AddressIndex
         }
 
         // The region byte is set before the slot: a search that misses it misses a block being born, no more.
-        byte* region = _regions + ((nuint)((byte*)slot - _leaves) >> (RegionBits + 2));
-        if (*region == 0)
+        byte* region = RegionOf(slot);
+        if (*region == 0 && !TouchRegion(region))
         {
-            TouchRegion(region);
+            return null;
         }
 
         if (byteCount > _header->LargestBlock)
@@ -302,14 +322,30 @@ internal sealed unsafe partial class AddressIndex
         return slot;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private byte* RegionOf(uint* slot) => _regions + ((nuint)((byte*)slot - _leaves) >> (RegionBits + 2));
+
+    // False when memory is at its limit: a region is paid for before its first slot is touched.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void TouchRegion(byte* region)
+    private bool TouchRegion(byte* region)
     {
-        // Order: the exchange has one winner, so that the region is counted once.
+        const nint RegionByteCount = sizeof(uint) << RegionBits;
+        if (!_pages.TryCharge((nuint)RegionByteCount))
+        {
+            return false;
+        }
+
+        // Order: the exchange has one winner, so that the region is counted and paid for once.
         if (Interlocked.Exchange(ref *region, (byte)1) == 0)
         {
             Interlocked.Increment(ref _header->TouchedRegions);
         }
+        else
+        {
+            _pages.Charge(-RegionByteCount);
+        }
+
+        return true;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -326,58 +362,5 @@ internal sealed unsafe partial class AddressIndex
                 return;
             }
         }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private uint* CreateLeaf(nuint address)
-    {
-        nuint window = address >> _windowShift;
-        nuint entry = window >> SlotBits;
-        if (address >> AddressBits != 0)
-        {
-            return null;
-        }
-
-        nuint leaf = TakeLeaf();
-        if (leaf == 0)
-        {
-            // Another thread may have created it in the meantime.
-            return Find(address);
-        }
-
-        // Order: before the leaf is published, so that a walk over the list of leaves misses none that is in use; pairs
-        // with the reads in FrozenIndex and TryNextLeaf. A loser's leaf is listed twice, which walks put up with.
-        Volatile.Write(ref _leafEntries[(leaf - (nuint)_leaves) / LeafByteCount], (uint)entry + 1);
-
-        // Order: publishes a committed, zeroed leaf; pairs with the read in Find. The loser keeps its leaf as a spare.
-        nuint winner = Interlocked.CompareExchange(ref _directory[entry], leaf, 0);
-        if (winner != 0)
-        {
-            // Order: one exchange; a spare that is pushed out is only address space, never touched.
-            Interlocked.Exchange(ref _header->SpareLeaf, leaf);
-            leaf = winner;
-        }
-
-        return (uint*)leaf + (window & SlotMask);
-    }
-
-    private nuint TakeLeaf()
-    {
-        // Order: whoever gets a non-zero spare is its only owner.
-        nuint spare = Interlocked.Exchange(ref _header->SpareLeaf, 0);
-        if (spare != 0)
-        {
-            return spare;
-        }
-
-        // Order: each leaf number is handed out once.
-        nuint number = (nuint)Interlocked.Increment(ref _header->NextLeaf) - 1;
-        if (number >= _leafCapacity)
-        {
-            return 0;
-        }
-
-        nuint leaf = (nuint)_leaves + (number * LeafByteCount);
-        return _pages.Commit(leaf, LeafByteCount) ? leaf : 0;
     }
 }

@@ -28,4 +28,6 @@ internal enum AllocationApi : byte
     MarshalSecureStringToGlobalAllocUnicode,
     MarshalSecureStringToCoTaskMemAnsi,
     MarshalSecureStringToCoTaskMemUnicode,
+    LeakHintsAdopt,
+    BlockPoolAlloc,
 }

@@ -13,4 +13,13 @@ internal enum BlockFlags : byte
 
     /// <summary>From an aligned allocation: must be freed by AlignedFree.</summary>
     Aligned = 2,
+
+    /// <summary>More is known of it than a record holds: Annotations may have entries for it, or it is a pool's.</summary>
+    Annotated = 4,
+
+    /// <summary>A hint: never a leak, and what it points to is reachable.</summary>
+    NotLeak = 8,
+
+    /// <summary>A hint: never a leak, and neither is what only it leads to.</summary>
+    Ignored = 16,
 }

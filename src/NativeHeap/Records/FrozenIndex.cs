@@ -68,7 +68,10 @@ internal unsafe struct FrozenIndex
                 if (index->Regions[firstRegion + (slot >> AddressIndex.RegionBits)] != 0)
                 {
                     nuint window = ((nuint)(entry - 1) << AddressIndex.SlotBits) + slot;
-                    CollectRegion(index, entries, leaf + slot, window, starts, records, ref count, capacity);
+                    bool isAnySecond = index->Regions[
+                        firstRegion + ((slot + AddressIndex.SecondOffset) >> AddressIndex.RegionBits)] != 0;
+                    CollectRegion(
+                        index, entries, leaf + slot, isAnySecond, window, starts, records, ref count, capacity);
                     progress++;
                 }
             }
@@ -76,41 +79,50 @@ internal unsafe struct FrozenIndex
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static void CollectRegion(FrozenIndex* index, PackedRecord* entries, uint* slots, nuint window,
-        nuint* starts, uint* records, ref uint count, uint capacity)
+    private static void CollectRegion(FrozenIndex* index, PackedRecord* entries, uint* slots, bool isAnySecond,
+        nuint window, nuint* starts, uint* records, ref uint count, uint capacity)
     {
+        uint* seconds = slots + AddressIndex.SecondOffset;
         for (int i = 0; i < RegionSlotCount; i += SlotsPerRead)
         {
-            if ((*(ulong*)(slots + i) | *(ulong*)(slots + i + 2)) == 0)
-            {
-                continue;
-            }
-
-            for (int at = i; at < i + SlotsPerRead; at++)
+            ulong any = *(ulong*)(slots + i) | *(ulong*)(slots + i + 2);
+            any |= isAnySecond ? *(ulong*)(seconds + i) | *(ulong*)(seconds + i + 2) : 0;
+            for (int at = i; any != 0 && at < i + SlotsPerRead; at++)
             {
                 uint word = slots[at];
-                if (word == 0)
-                {
-                    continue;
-                }
-
+                uint second = isAnySecond ? seconds[at] : 0;
                 nuint start = (window + (nuint)at) << (index->Shift + AddressIndex.WindowGranuleBits);
-                if ((word & AddressIndex.ForkBit) == 0)
+                if (second == 0)
                 {
-                    nuint granule = word >> AddressIndex.GranuleShift;
-                    nuint address = start + (granule << index->Shift);
+                    nuint address = start + ((nuint)(word >> AddressIndex.GranuleShift) << index->Shift);
                     Add(address, word & AddressIndex.IndexMask, starts, records, ref count, capacity);
                     continue;
                 }
 
-                uint* fork = (uint*)(entries + (word & AddressIndex.IndexMask));
-                for (int granule = 0; granule < 1 << AddressIndex.WindowGranuleBits; granule++)
+                for (uint granule = 0; granule < 1 << AddressIndex.WindowGranuleBits; granule++)
                 {
                     nuint address = start + ((nuint)granule << index->Shift);
-                    Add(address, fork[granule], starts, records, ref count, capacity);
+                    Add(address, Pick(entries, word, second, granule), starts, records, ref count, capacity);
                 }
             }
         }
+    }
+
+    // As AddressIndex.Pick.
+    [MethodImpl(ChildCode.Options)]
+    private static uint Pick(PackedRecord* entries, uint word, uint second, uint granule)
+    {
+        if (word != 0 && word >> AddressIndex.GranuleShift == granule)
+        {
+            return word & AddressIndex.IndexMask;
+        }
+
+        if ((second & AddressIndex.ForkBit) != 0)
+        {
+            return ((uint*)(entries + (second & AddressIndex.IndexMask)))[granule];
+        }
+
+        return second >> AddressIndex.GranuleShift == granule ? second & AddressIndex.IndexMask : 0;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

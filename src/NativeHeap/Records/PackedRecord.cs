@@ -123,6 +123,10 @@ internal unsafe struct PackedRecord
         record->SizeAndOrdinal = size | ((uint)(ordinal >> OrdinalLowBits) << OrdinalHighShift);
     }
 
+    /// <summary>The first eight bytes of a record with another site.</summary>
+    public static ulong WithSite(ulong siteAndOrdinal, uint site)
+        => (siteAndOrdinal & ~(ulong)SiteMask) | (site & SiteMask);
+
     /// <summary>
     /// A birth tick with the bits that a record has no room for: the latest such tick that is at most a moment after
     /// <paramref name="nowTick"/>.

@@ -2,7 +2,8 @@
 namespace NativeLeak.NativeHeap.Records;
 
 /// <summary>
-/// A pinned record: its fields do not change and it is not reused until Dispose, whatever happens to its block.
+/// A pinned record: it is not reused until Dispose, whatever happens to its block, and nothing but its flags and its site
+/// (hints) changes.
 /// </summary>
 /// <remarks>The block itself may be freed at any time; <see cref="IsLive"/> tells whether it was, a moment
 /// ago.</remarks>
@@ -35,6 +36,13 @@ internal ref struct RecordHandle
             return _store.Decode(_index, _address);
         }
     }
+
+    /// <summary>Changes the block's flags. False when the block is being freed: then nothing is known of it any more.</summary>
+    public readonly bool TryChangeFlags(BlockFlags add, BlockFlags remove)
+        => _store is not null && _store.TryChangeFlags(_index, _address, add, remove);
+
+    /// <summary>Gives the block another allocation site. False when the block is being freed.</summary>
+    public readonly bool TryChangeSite(uint site) => _store is not null && _store.TryChangeSite(_index, _address, site);
 
     /// <summary>Drops the pin; the last pin of a freed block hands its record to reclamation.</summary>
     public void Dispose()

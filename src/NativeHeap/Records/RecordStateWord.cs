@@ -6,6 +6,7 @@
 //            Publish              Retire                Reclaim
 //   Empty ────────────► Live ───────────────► Retired ────────────► Empty
 //     ▲                 │ ▲ TryPin / Unpin     │ Unpin only
+//     │                 │ │ TryChangeFlags     │
 //     │    TryRecycle   │ └─┘                  └─► (pins fall to 0: the last one hands the record to reclamation)
 //     └─────────────────┘ (nobody reads at all: the usual case)
 using System.Runtime.CompilerServices;
@@ -121,6 +122,29 @@ internal static class RecordStateWord
         // Order: one interlocked subtraction; releases the reads made under the pin; pairs with Retire.
         uint after = Interlocked.Add(ref word, unchecked(0u - OnePin));
         return (after & (StateMask | PinMask)) == (uint)RecordState.Retired;
+    }
+
+    /// <summary>Live → Live with other flags (hints). False when the record is not live any more.</summary>
+    /// <remarks>Pre: the caller holds a pin, so that the record stays this block's.</remarks>
+    public static bool TryChangeFlags(ref uint word, BlockFlags add, BlockFlags remove)
+    {
+        while (true)
+        {
+            // Order: only the start of the loop; the compare-exchange decides.
+            uint seen = Volatile.Read(ref word);
+            if ((seen & StateMask) != (uint)RecordState.Live)
+            {
+                return false;
+            }
+
+            uint changed = (seen & ~((uint)remove << FlagsShift)) | ((uint)add << FlagsShift);
+            // Order: a full fence before the caller looks whether the block is still there; pairs with Unlink: a free
+            // that this look does not see reads the flags after they were changed.
+            if (Interlocked.CompareExchange(ref word, changed, seen) == seen)
+            {
+                return true;
+            }
+        }
     }
 
     /// <summary>

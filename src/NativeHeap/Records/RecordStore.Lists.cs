@@ -47,8 +47,16 @@ internal sealed unsafe partial class RecordStore
             // Order: only the start of the loop.
             int seen = Volatile.Read(ref _header->StripesUsed);
             // Order: a monotonous maximum; pairs with the reads of those who sum up.
-            if (seen >= used || Interlocked.CompareExchange(ref _header->StripesUsed, used, seen) == seen)
+            if (seen >= used)
             {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _header->StripesUsed, used, seen) == seen)
+            {
+                // A thread's first free or allocation cannot be refused for its 128 bytes, but they count.
+                int stripesPerPage = (int)_pages.PageByteCount / RecordStripe.ByteCount;
+                _pages.Charge(((used / stripesPerPage) - (seen / stripesPerPage)) * (nint)_pages.PageByteCount);
                 return false;
             }
         }
@@ -197,8 +205,8 @@ internal sealed unsafe partial class RecordStore
     private void Retire(RecordStripe* home, uint entry, nuint byteCount)
     {
         PackedRecord* record = _entries + entry;
-        // Order: asked after the exchange that unlinked the record; see EpochDomain.
-        if (!_epochs.IsQuiet || byteCount >= PackedRecord.LargeByteCount
+        // Order: EpochDomain.IsQuiet, asked after the exchange that unlinked the record; see there.
+        if (Volatile.Read(ref *_activeReaders) != 0 || byteCount >= PackedRecord.LargeByteCount
             || !RecordStateWord.TryRecycle(ref record->StateWord))
         {
             RetireSlowly(home, entry, byteCount);
@@ -243,7 +251,7 @@ internal sealed unsafe partial class RecordStore
         Close(home, isShared);
     }
 
-    private RecordQueue* QueueOf(RecordStripe* home) => _queues + ((home - _stripes) & (QueueCount - 1));
+    private RecordQueue* QueueOf(RecordStripe* home) => _queues + (((nuint)((byte*)home - (byte*)_stripes) / RecordStripe.ByteCount) & (QueueCount - 1));
 
     // A retired, unpinned record is read by nobody, so its fields carry the queue: the first eight bytes the epoch it
     // was retired in, the next four the link. A size entry goes the same way, behind its record.

@@ -78,13 +78,12 @@ internal sealed unsafe partial class RecordStore
             return Refuse(home, record.Address, slot != null);
         }
 
-        return Place(slot, index!.GranuleOf(record.Address), record.BlockByteCount, record.Api, record.Flags, record.Site,
+        return Place(index!, slot, index!.GranuleOf(record.Address), record.BlockByteCount, record.Api, record.Flags, record.Site,
             record.Ordinal, record.ThreadNumber, home, isRestored);
     }
 
     // The record names one thread (the allocating one, for ever); the stripe is that of the current one.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool Place(uint* slot, uint granule, nuint byteCount, AllocationApi api, BlockFlags flags, uint site,
+    private bool Place(AddressIndex index, uint* slot, uint granule, nuint byteCount, AllocationApi api, BlockFlags flags, uint site,
         ulong ordinal, ushort thread, RecordStripe* home, bool isRestored)
     {
         bool isShared = Open(home);
@@ -98,10 +97,7 @@ internal sealed unsafe partial class RecordStore
             PackedRecord* record = _entries + entry;
             PackedRecord.Fill(record, size, site, ordinal == NewOrdinal ? NextOrdinal(home) : ordinal);
             RecordStateWord.Publish(ref record->StateWord, api, flags, thread);
-            // Order: releases a complete, live record; pairs with the reads in TryFind, Unlink and of the frozen world.
-            // The usual case: nothing else starts in this window.
-            isPlaced = Interlocked.CompareExchange(ref *slot, entry | (granule << AddressIndex.GranuleShift), 0) == 0
-                || Link(slot, granule, entry, home, out stale);
+            isPlaced = Link(index, slot, granule, entry, home, out stale);
         }
 
         if (isPlaced)
@@ -121,22 +117,55 @@ internal sealed unsafe partial class RecordStore
         return isPlaced || SwitchOff(home, isOutOfRange: false);
     }
 
-    // The window is in use: by a stale record at this very address, by another block, or by a fork. False: no memory
-    // for the fork; the entry is then free again.
+    // Into the slot, if nothing else stands there, else into the second one. In the way may be a stale record at this
+    // very address, wherever it stands. False: no memory for a fork; the entry is then retired.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool Link(uint* slot, uint granule, uint entry, RecordStripe* home, out uint stale)
+    private bool Link(
+        AddressIndex index, uint* slot, uint granule, uint entry, RecordStripe* home, out uint stale)
+    {
+        uint own = entry | (granule << AddressIndex.GranuleShift);
+        uint* second = slot + AddressIndex.SecondOffset;
+        while (true)
+        {
+            // Order: what is read is decided by the exchange; acquires a fork's contents.
+            uint seen = Volatile.Read(ref *slot);
+            uint beside = index.IsTouched(second) ? Volatile.Read(ref *second) : 0;
+            bool isStale = seen != 0 && seen >> AddressIndex.GranuleShift == granule;
+            if (!isStale && (seen != 0 || index.Pick(0, beside, granule) != 0))
+            {
+                if (!index.TryTouchSecond(second))
+                {
+                    Withdraw(home, entry);
+                    stale = 0;
+                    return false;
+                }
+
+                return LinkSecond(second, granule, entry, home, out stale);
+            }
+
+            // Order: releases a complete, live record; pairs with the reads in TryFind, Unlink and of the frozen world. A
+            // stale record goes and ours comes at one instant.
+            if (Interlocked.CompareExchange(ref *slot, own, seen) == seen)
+            {
+                stale = seen & AddressIndex.IndexMask;
+                return true;
+            }
+        }
+    }
+
+    // The granule is ours alone: the C heap gave us the address. So nobody else enters a record for it, here or in the slot.
+    private bool LinkSecond(uint* second, uint granule, uint entry, RecordStripe* home, out uint stale)
     {
         uint own = entry | (granule << AddressIndex.GranuleShift);
         uint fork = 0;
         while (true)
         {
             // Order: acquires a fork's contents; what is written below is decided by an exchange.
-            uint seen = Volatile.Read(ref *slot);
+            uint seen = Volatile.Read(ref *second);
             if ((seen & AddressIndex.ForkBit) != 0)
             {
                 GiveBack(home, fork);
-                // Order: publishes the record and decides who retires the stale one, if any. The granule is ours alone:
-                // the C heap gave us the address.
+                // Order: publishes the record and decides who retires the stale one, if any.
                 stale = Interlocked.Exchange(ref Fork(seen)[granule], entry);
                 return true;
             }
@@ -144,7 +173,7 @@ internal sealed unsafe partial class RecordStore
             if (seen == 0 || seen >> AddressIndex.GranuleShift == granule)
             {
                 // Order: as above. The stale record goes and ours comes at one instant.
-                if (Interlocked.CompareExchange(ref *slot, own, seen) == seen)
+                if (Interlocked.CompareExchange(ref *second, own, seen) == seen)
                 {
                     GiveBack(home, fork);
                     stale = seen & AddressIndex.IndexMask;
@@ -167,31 +196,12 @@ internal sealed unsafe partial class RecordStore
             sub[seen >> AddressIndex.GranuleShift] = seen & AddressIndex.IndexMask;
             sub[granule] = entry;
             // Order: publishes the complete fork, our record in it. Fails when the other block was freed in between.
-            if (Interlocked.CompareExchange(ref *slot, fork | AddressIndex.ForkBit, seen) == seen)
+            if (Interlocked.CompareExchange(ref *second, fork | AddressIndex.ForkBit, seen) == seen)
             {
                 home->Forks++;
                 stale = 0;
                 return true;
             }
-        }
-    }
-
-    // A block that begins inside the new one cannot exist any more.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RetireOverlapped(AddressIndex index, nuint address, nuint byteCount, RecordStripe* home)
-    {
-        nuint end = Math.Min(address + byteCount, (nuint)1 << AddressIndex.AddressBits);
-        nuint at = address + index.GranuleByteCount;
-        while (at < end && index.TryNext(ref at, end, out _))
-        {
-            // Its own late free may win: then it retires it.
-            uint stale = Unlink(at);
-            if (stale != 0)
-            {
-                RetireStale(home, stale);
-            }
-
-            at += index.GranuleByteCount;
         }
     }
 

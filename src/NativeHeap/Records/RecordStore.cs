@@ -7,7 +7,6 @@
 // Safety: entries are addressed below the high-water mark; a record is written only by the thread that took it from a
 // free list, or by the winner of its slot.
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using NativeLeak.Interop;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Reclamation;
@@ -31,6 +30,8 @@ internal sealed unsafe partial class RecordStore
     private readonly RecordStripe* _stripes;
     private readonly RecordQueue* _queues;
     private readonly StoreHeader* _header;
+    private readonly nuint* _directory;
+    private readonly int* _activeReaders;
     private readonly AddressIndex _aligned;
     private readonly AddressIndex? _odd;
     private readonly EpochDomain _epochs;
@@ -47,6 +48,8 @@ internal sealed unsafe partial class RecordStore
         _pages = pages;
         _slabs = slabs;
         _entries = slabs.First;
+        _directory = aligned.Directory;
+        _activeReaders = epochs.Active;
         _aligned = aligned;
         _odd = odd;
         _epochs = epochs;
@@ -74,7 +77,7 @@ internal sealed unsafe partial class RecordStore
     {
         nuint stripes = pages.AllocatePrivate(StripesByteCount(pages));
         RecordSlabs? slabs = stripes == 0 ? null : RecordSlabs.TryCreate(pages);
-        AddressIndex? aligned = slabs is null ? null : AddressIndex.TryCreate(pages, shift: 4, slabs.First);
+        AddressIndex? aligned = slabs is null ? null : AddressIndex.TryCreate(pages, AddressIndex.AlignedShift, slabs.First);
         EpochDomain? epochs = aligned is null ? null : EpochDomain.TryCreate(pages, countGuards);
         if (epochs is null)
         {
@@ -101,6 +104,11 @@ internal sealed unsafe partial class RecordStore
 
     /// <summary>As the other, for a caller that knows its thread's number: its own, or 0.</summary>
     public bool Insert(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site, ushort thread)
+        => Insert(Approach(address), address, byteCount, api, flags, site, thread);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool InsertSlowly(
+        nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site, ushort thread)
     {
         RecordStripe* home = HomeOf(thread);
         AddressIndex? index = IndexOf(address);
@@ -111,14 +119,7 @@ internal sealed unsafe partial class RecordStore
             return Refuse(home, address, slot != null);
         }
 
-        // Stale records go before the new one goes live, so that no snapshot sees two live records of one byte, except
-        // of a larger block that began before: the scan leaves that one out.
-        if (index!.MayHaveStarts(slot, address, byteCount))
-        {
-            RetireOverlapped(index, address, byteCount, home);
-        }
-
-        return Place(slot, index.GranuleOf(address), byteCount, api, flags, site, NewOrdinal, thread, home, false);
+        return Place(index!, slot, index!.GranuleOf(address), byteCount, api, flags, site, NewOrdinal, thread, home, false);
     }
 
     /// <summary>
@@ -143,15 +144,6 @@ internal sealed unsafe partial class RecordStore
         return true;
     }
 
-    /// <summary>Counts a free of an address without a record.</summary>
-    public void CountUnknownFree()
-    {
-        RecordStripe* home = HomeOf(ThreadNumbers.Current);
-        bool isShared = Open(home);
-        home->UnknownFrees++;
-        Close(home, isShared);
-    }
-
     /// <summary>Finds and pins the record of the block that starts at <paramref name="address"/>.</summary>
     public bool TryFind(in EpochGuard guard, nuint address, out RecordHandle found)
     {
@@ -170,12 +162,12 @@ internal sealed unsafe partial class RecordStore
     }
 
     /// <summary>
-    /// Finds and pins the live record with the lowest address at or above <paramref name="address"/>, which moves there.
+    /// Finds and pins the live record with the lowest address from <paramref name="address"/>, which moves there, to before
+    /// <paramref name="end"/>.
     /// </summary>
-    public bool TryFindNext(scoped in EpochGuard guard, scoped ref nuint address, out RecordHandle found)
+    public bool TryFindNext(scoped in EpochGuard guard, scoped ref nuint address, nuint end, out RecordHandle found)
     {
         guard.AssertProtects(_epochs);
-        nuint end = (nuint)1 << AddressIndex.AddressBits;
         for (nuint from = address; from < end; from++)
         {
             nuint odd = from;
@@ -279,31 +271,36 @@ internal sealed unsafe partial class RecordStore
     private uint* Fork(uint word) => (uint*)(_entries + (word & AddressIndex.IndexMask));
 
     // Takes the block's entry out of its slot and makes the caller its owner; 0 when there is none.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private uint Unlink(nuint address)
     {
         AddressIndex? index = IndexOf(address);
         uint* slot = index is null ? null : index.Find(address);
-        if (slot == null)
+        if (slot == null || !index!.IsTouched(slot))
         {
             return 0;
         }
 
-        uint granule = index!.GranuleOf(address);
+        uint granule = index.GranuleOf(address);
         while (true)
         {
             // Order: the plain look first keeps unknown addresses from dirtying index pages; the compare-exchange decides.
             uint seen = Volatile.Read(ref *slot);
             uint* at = slot;
-            if ((seen & AddressIndex.ForkBit) != 0)
+            if (seen == 0 || seen >> AddressIndex.GranuleShift != granule)
             {
-                at = Fork(seen) + granule;
+                at = slot + AddressIndex.SecondOffset;
                 // Order: as above.
-                seen = Volatile.Read(ref *at);
-            }
-            else if (seen >> AddressIndex.GranuleShift != granule)
-            {
-                return 0;
+                seen = index.IsTouched(at) ? Volatile.Read(ref *at) : 0;
+                if ((seen & AddressIndex.ForkBit) != 0)
+                {
+                    at = Fork(seen) + granule;
+                    // Order: as above.
+                    seen = Volatile.Read(ref *at);
+                }
+                else if (seen >> AddressIndex.GranuleShift != granule)
+                {
+                    return 0;
+                }
             }
 
             uint entry = seen & AddressIndex.IndexMask;
@@ -312,8 +309,6 @@ internal sealed unsafe partial class RecordStore
                 return 0;
             }
 
-            // The record's line is fetched while the exchange, which no later load can overtake, waits for the slot's.
-            Sse.Prefetch0(_entries + entry);
             // Order: the compare-exchange is the linearisation point of a free and the full fence that comes before the
             // question whether readers are announced (EpochDomain.IsQuiet); pairs with EpochDomain.Enter.
             if (Interlocked.CompareExchange(ref *at, 0, seen) == seen)
@@ -321,7 +316,7 @@ internal sealed unsafe partial class RecordStore
                 return entry;
             }
 
-            // The slot became a fork, or another free won: look again.
+            // The second slot became a fork, or another free won: look again.
         }
     }
 
@@ -331,16 +326,15 @@ internal sealed unsafe partial class RecordStore
     {
         AddressIndex? index = IndexOf(address);
         uint* slot = index is null ? null : index.Find(address);
-        // Order: acquires the record that the compare-exchange in Link published.
-        uint word = slot == null ? 0 : Volatile.Read(ref *slot);
-        uint granule = index is null ? 0 : index.GranuleOf(address);
-        if ((word & AddressIndex.ForkBit) != 0)
+        if (slot == null || !index!.IsTouched(slot))
         {
-            // Order: as above.
-            return Volatile.Read(ref Fork(word)[granule]);
+            return 0;
         }
 
-        return word >> AddressIndex.GranuleShift == granule ? word & AddressIndex.IndexMask : 0;
+        uint* second = slot + AddressIndex.SecondOffset;
+        // Order: acquires the record that the compare-exchange in Link published.
+        uint word = Volatile.Read(ref *slot);
+        return index.Pick(word, index.IsTouched(second) ? Volatile.Read(ref *second) : 0, index.GranuleOf(address));
     }
 
     private bool TryPin(scoped in EpochGuard guard, uint entry, nuint address, out RecordHandle found)

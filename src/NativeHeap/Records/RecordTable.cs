@@ -80,13 +80,18 @@ internal static unsafe class RecordTable
     /// </summary>
     /// <returns>False when it is not recorded: out of metadata memory (then for good), or not initialized.</returns>
     public static bool Insert(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site)
-        => Insert(address, byteCount, api, flags, site, ThreadNumbers.Current);
+        => Insert(Approach(address), address, byteCount, api, flags, site, ThreadNumbers.Current);
+
+    /// <summary>Makes the processor fetch what <see cref="Insert(uint*, nuint, nuint, AllocationApi, BlockFlags, uint, ushort)"/>
+    /// will need; call it as soon as the address is known.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint* Approach(nuint address) => s_store is { } store ? store.Approach(address) : null;
 
     /// <summary>As the other, for a caller that knows its thread's number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Insert(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site,
-        ushort thread)
-        => s_store is { } store && store.Insert(address, byteCount, api, flags, site, thread);
+    public static bool Insert(uint* slot, nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,
+        uint site, ushort thread)
+        => s_store is { } store && store.Insert(slot, address, byteCount, api, flags, site, thread);
 
     /// <summary>Takes out a block's record before it is freed; exactly one caller wins.</summary>
     public static bool TryRemove(nuint address, out BlockRecord removed)
@@ -100,10 +105,18 @@ internal static unsafe class RecordTable
         return false;
     }
 
+    /// <summary>As <see cref="TryRemove"/>, for a free: a few registers, but not all that <see cref="Restore"/> needs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RemovedBlock Remove(nuint address)
+        => s_store is { } store ? store.Remove(address, ThreadNumbers.Current) : RemovedBlock.None;
+
     /// <summary>
     /// Puts back what <see cref="TryRemove"/> took out, with the same ordinal, site, birth and thread.
     /// </summary>
     public static bool Restore(in BlockRecord removed) => s_store is { } store && store.Restore(in removed);
+
+    /// <summary>Gives a young thread what an ended one had set aside; see <see cref="RecordStore.Inherit"/>.</summary>
+    public static void Inherit(ushort ended, ushort heir) => s_store?.Inherit(ended, heir);
 
     /// <summary>Counts a free of an address that has no record.</summary>
     public static void CountUnknownFree() => s_store?.CountUnknownFree();
@@ -130,6 +143,23 @@ internal static unsafe class RecordTable
         if (s_store is { } store)
         {
             return store.TryFindInterior(in guard, address, out found);
+        }
+
+        found = default;
+        return false;
+    }
+
+    /// <summary>
+    /// Finds and pins the live record with the lowest address from <paramref name="address"/>, which moves there, to before
+    /// <paramref name="end"/>.
+    /// </summary>
+    public static bool TryFindNext(
+        scoped in EpochGuard guard, scoped ref nuint address, nuint end, out RecordHandle found)
+    {
+        if (s_store is { } store)
+        {
+            nuint last = (nuint)1 << AddressIndex.AddressBits;
+            return store.TryFindNext(in guard, ref address, Math.Min(end, last), out found);
         }
 
         found = default;

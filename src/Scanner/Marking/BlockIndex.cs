@@ -32,6 +32,10 @@ internal static class Reach
     public const byte Strong = 1;
     public const byte Weak = 2;
     public const byte Young = 3;
+    public const byte Ignored = 4;
+
+    /// <summary>As Strong, but from roots of doubtful worth only.</summary>
+    public const byte Frail = 5;
     public const byte Mask = 7;
 
     /// <summary>An interior pointer to it was seen; judged when all start pointers have been followed.</summary>
@@ -45,6 +49,9 @@ internal static class Reach
 
     /// <summary>The C heap holds this memory as free, or a younger block lies over it: freed behind our back.</summary>
     public const byte Stale = 64;
+
+    /// <summary>Hints say how it is reached or read: see HintedBlocks.</summary>
+    public const byte Hinted = 128;
 }
 
 /// <summary>The sorted blocks of one scan. Parallel arrays in child memory.</summary>

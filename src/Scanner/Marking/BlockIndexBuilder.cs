@@ -85,8 +85,13 @@ internal static unsafe class BlockIndexBuilder
                 index->Start[kept] = start;
                 index->End[kept] = start + (byteCount == 0 ? 1 : byteCount);
                 index->Record[kept] = index->Record[i];
-                bool isPrefixed = (RecordStateWord.Flags(record->StateWord) & BlockFlags.BstrPrefixed) != 0;
-                index->State[kept] = isPrefixed ? Reach.Prefixed : Reach.None;
+                BlockFlags flags = RecordStateWord.Flags(record->StateWord);
+                index->State[kept] = (flags & BlockFlags.BstrPrefixed) != 0 ? Reach.Prefixed : Reach.None;
+                if ((flags & HintedBlocks.Flags) != 0)
+                {
+                    HintedBlocks.Note(state, kept, record->Ordinal, flags);
+                }
+
                 kept++;
             }
 

@@ -34,6 +34,7 @@ internal static unsafe class ChildScan
         state->Context = (ScanContext*)context;
         state->OwnProcessId = (int)RawSyscall.Invoke(SyscallNumber.Getpid);
         state->SafeMode = state->Context->Attempt > 1 ? 1 : 0;
+        state->KeepsHolders = state->Context->RemembersHolders;
         ScanCounters* counters = state->Context->Counters;
         *counters = default;
         view->Stage = 1;
@@ -44,7 +45,8 @@ internal static unsafe class ChildScan
         }
 
         view->Stage = 2;
-        if (!Extents.Build(state) || !BlockIndexBuilder.Build(state) || !AllocateTables(state))
+        if (!Extents.Build(state) || !BlockIndexBuilder.Build(state) || !AllocateTables(state)
+            || !HintedBlocks.Prepare(state) || !PoolGaps.Build(state))
         {
             counters->Warnings |= (long)ScanWarning.TableOverflow;
             return;
@@ -54,6 +56,7 @@ internal static unsafe class ChildScan
         ThreadStacks.Learn(state);
         StartTracing(state);
         CountUnparked(view, counters);
+        Questions.Answerer.Prepare(state);
 
         view->Stage = 3;
         RootScan.Run(state);
@@ -63,6 +66,7 @@ internal static unsafe class ChildScan
             counters->Warnings |= (long)ScanWarning.TableOverflow;
         }
 
+        Questions.Answerer.Run(state);
         view->Stage = 5;
     }
 
@@ -123,19 +127,18 @@ internal static unsafe class ChildScan
         nuint blocks = (nuint)state->Index.Count + 1;
         state->Frontier = (uint*)ChildArena.Allocate(blocks * sizeof(uint));
         state->InteriorSeen = (uint*)ChildArena.Allocate(blocks * sizeof(uint));
-        state->HolderAddress = (nuint*)ChildArena.Allocate(blocks * (nuint)sizeof(nuint));
-        state->HolderValue = (nuint*)ChildArena.Allocate(blocks * (nuint)sizeof(nuint));
+        state->Holders = (HolderNote*)ChildArena.Allocate(blocks * (nuint)sizeof(HolderNote));
         state->Leader = (int*)ChildArena.Allocate(blocks * sizeof(int));
         state->SafeBuffer = ChildArena.Allocate(SafeBufferByteCount);
         state->SafeBufferByteCount = SafeBufferByteCount;
-        return state->Frontier != null && state->InteriorSeen != null && state->HolderAddress != null
-            && state->HolderValue != null && state->Leader != null && state->SafeBuffer != null;
+        return state->Frontier != null && state->InteriorSeen != null && state->Holders != null
+            && state->Leader != null && state->SafeBuffer != null && Heuristics.Initialize(state);
     }
 
     [MethodImpl(ChildCode.Options)]
     private static void StartTracing(ChildState* state)
     {
-        bool wanted = state->Context->ManagedHeap == ManagedHeapMode.Trace;
+        bool wanted = state->Context->ManagedHeap is ManagedHeapMode.Trace or ManagedHeapMode.Precise;
         state->Tracing = wanted && state->Context->Managed.CanTrace != 0 && ObjectTracer.Initialize(state) ? 1 : 0;
         if (wanted && state->Tracing == 0)
         {

@@ -18,8 +18,14 @@ internal enum MarkLevel
     /// <summary>From an unreached block too young to be judged: what it reaches is not judged either.</summary>
     Young = Reach.Young,
 
-    /// <summary>From a lost block: what it reaches is lost with it (Verdicts.LostGraph).</summary>
-    Lost = 4,
+    /// <summary>As Strong, but from a root whose words are of doubtful worth (Roots.FrailRoots).</summary>
+    Frail = Reach.Frail,
+
+    /// <summary>From a block that a hint ignores: what it reaches is ignored too.</summary>
+    Ignored = Reach.Ignored,
+
+    /// <summary>From a lost block: what it reaches is lost with it (Verdicts.LostGraph). No mark of a block's.</summary>
+    Lost = Reach.Mask + 1,
 }
 
 /// <summary>A piece of address space with one right, as the scan needs it.</summary>
@@ -53,9 +59,19 @@ internal unsafe struct ChildState
     public uint* InteriorSeen;
     public int InteriorSeenCount;
 
-    /// <summary>Per block: where the first interior pointer to it was, and its value (for the report's evidence).</summary>
-    public nuint* HolderAddress;
-    public nuint* HolderValue;
+    /// <summary>Per block: the word by which it was reached, for evidence and answers.</summary>
+    public HolderNote* Holders;
+
+    /// <summary>1: words that reach blocks by their start are noted as well, not only those to their inside.</summary>
+    public int KeepsHolders;
+
+    public Verdicts.HeuristicState Heuristics;
+    public FrailRootState Frail;
+
+    /// <summary>For questions about paths: what led to each object, the block being read, a word that is looked for.</summary>
+    public Questions.ObjectParents Parents;
+    public nuint CurrentBlock;
+    public HolderNote* FoundWord;
 
     /// <summary>Where glibc keeps a thread's control block and, in it, the thread id (ThreadStacks.Learn); 0 = not known.</summary>
     public nuint StackTopByteCount, ThreadIdOffset;
@@ -79,6 +95,15 @@ internal unsafe struct ChildState
 
     /// <summary>The leader whose lost blocks are being collected.</summary>
     public int CurrentLeader;
+
+    /// <summary>What hints ask of this scan (HintNeeds), and for hints on the number of references: how many were found, per
+    /// block; null when no block has one.</summary>
+    public int HintNeeds;
+    public int* ReferenceCounts;
+
+    /// <summary>Memory that pools hand out piece by piece: sorted, disjoint (PoolGaps).</summary>
+    public MemoryRange* PoolRanges;
+    public int PoolRangeCount;
 
     /// <summary>Buffer for fault-safe reading, used from the second attempt on and for fragmented blocks.</summary>
     public byte* SafeBuffer;

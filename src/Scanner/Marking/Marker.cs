@@ -79,7 +79,27 @@ internal static unsafe class Marker
     [MethodImpl(ChildCode.Options)]
     public static void ScanBlock(ChildState* state, int block)
     {
-        nuint start = state->Index.Start[block], end = state->Index.End[block];
+        state->CurrentBlock = state->Index.Start[block];
+        if ((state->Index.State[block] & Reach.Hinted) != 0)
+        {
+            HintedBlocks.ScanBlock(state, block);
+        }
+        else
+        {
+            ScanContents(state, block, state->Index.Start[block], state->Index.End[block]);
+        }
+
+        state->CurrentBlock = 0;
+        if (((uint)state->FrontierCount & 0xFFFF) == 0)
+        {
+            state->View->Progress++;
+        }
+    }
+
+    /// <summary>Reads a part of a block, or all of it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ScanContents(ChildState* state, int block, nuint start, nuint end)
+    {
         if ((state->Index.State[block] & Reach.Fragmented) != 0)
         {
             Extents.ScanReadableParts(state, start, end);
@@ -87,11 +107,6 @@ internal static unsafe class Marker
         else
         {
             ScanWords(state, start, end);
-        }
-
-        if (((uint)state->FrontierCount & 0xFFFF) == 0)
-        {
-            state->View->Progress++;
         }
     }
 
@@ -171,7 +186,12 @@ internal static unsafe class Marker
         MarkLevel level = state->Level;
         if (level == MarkLevel.Lost)
         {
-            Verdicts.LostGraph.Edge(state, block);
+            Verdicts.LostGraph.Edge(state, block, word, foundAt);
+            return;
+        }
+
+        if ((marks & Reach.Hinted) != 0 && !HintedBlocks.Admits(state, block, word))
+        {
             return;
         }
 
@@ -180,31 +200,42 @@ internal static unsafe class Marker
             return;
         }
 
-        if (level == MarkLevel.Strong && !IsStart(state, block, marks, word))
+        if (level is MarkLevel.Strong or MarkLevel.Frail && !IsStart(state, block, marks, word))
         {
-            if ((marks & Reach.InteriorSeen) == 0 && !FreeChunks.IsAllocatorPointer(state, block, word, foundAt))
-            {
-                index->State[block] = (byte)(marks | Reach.InteriorSeen);
-                state->InteriorSeen[state->InteriorSeenCount++] = (uint)block;
-                state->HolderAddress[block] = foundAt;
-                state->HolderValue[block] = word;
-            }
-
+            NoteInterior(state, block, word, foundAt);
             return;
         }
 
-        if (level == MarkLevel.Weak && state->HolderValue[block] == 0)
+        if (level == MarkLevel.Weak ? state->Holders[block].Value == 0 : state->KeepsHolders != 0)
         {
-            state->HolderAddress[block] = foundAt;
-            state->HolderValue[block] = word;
+            HolderNote.Write(state, block, word, foundAt);
         }
 
         index->State[block] = (byte)(marks | (byte)level);
         state->Frontier[state->FrontierCount++] = (uint)block;
     }
 
+    [MethodImpl(ChildCode.Options)]
+    private static void NoteInterior(ChildState* state, int block, nuint word, nuint foundAt)
+    {
+        bool isSeen = (state->Index.State[block] & Reach.InteriorSeen) != 0;
+        if ((isSeen && state->Heuristics.MatchOf == null) || FreeChunks.IsAllocatorPointer(state, block, word, foundAt))
+        {
+            return;
+        }
+
+        Verdicts.Heuristics.Note(state, block, word);
+        if (!isSeen)
+        {
+            state->Index.State[block] |= Reach.InteriorSeen;
+            state->InteriorSeen[state->InteriorSeenCount++] = (uint)block;
+            HolderNote.Write(state, block, word, foundAt);
+        }
+    }
+
+    /// <summary>Whether a word that points to a block counts as a pointer to its start.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsStart(ChildState* state, int block, byte marks, nuint word)
+    public static bool IsStart(ChildState* state, int block, byte marks, nuint word)
     {
         nuint offset = word - state->Index.Start[block];
         return offset == 0

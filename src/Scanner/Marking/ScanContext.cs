@@ -2,6 +2,7 @@
 using System.Runtime.InteropServices;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
+using NativeLeak.NativeHeap.Annotations;
 using NativeLeak.NativeHeap.Records;
 using NativeLeak.Roots;
 using NativeLeak.Scheduling;
@@ -29,10 +30,25 @@ internal unsafe struct ScanContext
     /// <summary>The runtime's way out on the thread that ends the process; null while it runs.</summary>
     public ExitFrames* ExitFrames;
 
+    // Hints.
+    public FrozenAnnotations Annotations;
+    public FrozenPools Pools;
+    public ulong ScanNumber;
+
+    /// <summary>1: no scan comes after this one.</summary>
+    public int IsLast;
+
     // How to read.
     public ManagedHeapLayout Managed;
     public ManagedHeapMode ManagedHeap;
+
+    /// <summary>What of each type's objects can hold an address; null: every word (all modes but precise).</summary>
+    public TypeLayoutTable* Types;
     public int InteriorCountsAsStart;
+
+    /// <summary>1: lost blocks get a checksum of their content.</summary>
+    public int WantsChecksums;
+    public InteriorHeuristics Heuristics;
     public int Attempt;
 
     /// <summary>The word glibc writes into chunks of its thread caches; 0 = the C heap is not understood (see FreeChunks).</summary>
@@ -51,12 +67,29 @@ internal unsafe struct ScanContext
     // Memory that the copy does not hold (shared, or kept out of children): filled by the parent while all is parked.
     public LiveMemoryResult* Live;
     public nuint* LiveWords;
+
+    /// <summary>Where each of them stands.</summary>
+    public nuint* LivePlaces;
     public long LiveWordCapacity;
+
+    /// <summary>Native code of the runtime and the C library.</summary>
+    public MemoryRange* RuntimeCode;
+    public int RuntimeCodeCount;
+
+    // What held each block in earlier scans, and whether this one writes there.
+    public HolderTable HolderTable;
+    public int RemembersHolders;
+
+    /// <summary>A question to be answered with this scan; null: none.</summary>
+    public Questions.AnswerArea* Answer;
 
     // Results, in pages shared with the parent.
     public ScanCounters* Counters;
     public LostBlock* Lost;
     public long LostCapacity;
+
+    /// <summary>As many as <see cref="LostCapacity"/>; null: no details.</summary>
+    public LostDetail* LostDetails;
 }
 
 /// <summary>What the parent found in memory that the child cannot see. In shared pages; complete when ParentDone is set.</summary>

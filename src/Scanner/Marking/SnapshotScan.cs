@@ -8,8 +8,11 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
+using NativeLeak.Naming;
 using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Annotations;
 using NativeLeak.NativeHeap.Records;
+using NativeLeak.Questions;
 using NativeLeak.Roots;
 using NativeLeak.Scheduling;
 using NativeLeak.Verdicts;
@@ -34,6 +37,8 @@ internal sealed unsafe class SnapshotScan : ILeakScan
 
     private readonly ISnapshotEngine _engine;
     private readonly ManagedHeapLayout _managed;
+    private readonly PreciseCollection _collection = new();
+    private readonly TypeLayouts _layouts = new();
     private readonly ChildContext* _context;
     private int _number;
 
@@ -68,10 +73,12 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         "/proc/self/maps\0"u8.CopyTo(new Span<byte>(scan->SelfMapsPath, 32));
         scan->Live = (LiveMemoryResult*)pages.AllocateShared(pages.PageByteCount);
         scan->LiveWords = (nuint*)pages.AllocateShared((nuint)LiveWordCapacity * (nuint)sizeof(nuint));
+        scan->LivePlaces = (nuint*)pages.AllocateShared((nuint)LiveWordCapacity * (nuint)sizeof(nuint));
         scan->LiveWordCapacity = scan->LiveWords == null ? 0 : LiveWordCapacity;
         scan->Counters = (ScanCounters*)pages.AllocateShared(pages.PageByteCount);
         scan->FreeChunkKey = FreeChunkKey.Find();
         scan->AllocatorState = AllocatorState.Find();
+        scan->RuntimeCode = RuntimeCode.Find(out scan->RuntimeCodeCount);
         if (scan->Live == null || scan->LiveWords == null || scan->Counters == null)
         {
             throw new InsufficientMemoryException("no memory for the scanner's buffers");
@@ -88,21 +95,39 @@ internal sealed unsafe class SnapshotScan : ILeakScan
     {
         DateTimeOffset startedAt = DateTimeOffset.UtcNow;
         long started = Stopwatch.GetTimestamp();
+        ManagedHeapMode managedHeap = PrepareManagedHeap(parameters, out string managedHeapReason);
         IPageSource pages = Platform.Pages;
         nuint entries = (nuint)Math.Min((ulong)Math.Max(parameters.MaximumLostBlocks, 1), RecordTable.HighWater + 1UL);
         nuint lostByteCount = ((entries * LostBlock.ByteCount) + pages.PageByteCount - 1) & ~(pages.PageByteCount - 1);
         nuint lost = pages.AllocateShared(lostByteCount);
+        nuint detailByteCount = ((entries * LostDetail.ByteCount) + pages.PageByteCount - 1) & ~(pages.PageByteCount - 1);
+        nuint details = lost == 0 ? 0 : pages.AllocateShared(detailByteCount);
 
         ScanContext* scan = &_context->Scan;
         scan->Lost = (LostBlock*)lost;
         scan->LostCapacity = lost == 0 ? 0 : (long)entries;
+        scan->LostDetails = (LostDetail*)details;
+        scan->Answer = QuestionPages.Ask(parameters.Question);
+        scan->RemembersHolders = parameters.RemembersHolders ? 1 : 0;
         scan->Managed = _managed;
-        scan->ManagedHeap = parameters.ManagedHeap;
+        scan->ManagedHeap = managedHeap;
+        scan->Types = managedHeap == ManagedHeapMode.Precise ? _layouts.Table : null;
         scan->InteriorCountsAsStart = parameters.InteriorCountsAsStart ? 1 : 0;
+        scan->WantsChecksums = parameters.WantsChecksums ? 1 : 0;
+        scan->Heuristics = parameters.Heuristics;
         scan->MinimumAgeTicks = CoarseClock.ToTicks(parameters.MinimumAge);
         scan->SampleInterval = parameters.SampleIntervalBytes;
         scan->Attempt = 0;
+        scan->Annotations = BlockHints.Freeze();
+        scan->Pools = PoolRanges.Freeze();
+        scan->ScanNumber = ScanNumbers.Begin();
+        _number = (int)scan->ScanNumber;
+        scan->IsLast = parameters.IsLast ? 1 : 0;
         *scan->Counters = default;
+        if (parameters.RemembersHolders)
+        {
+            HolderTable.Grow(ref scan->HolderTable, RecordTable.HighWater);
+        }
 
         // Read last: what is allocated after this line is not judged in this scan, and counts as memory of others.
         scan->RegisteredRootCount = RegisteredRoots.Count;
@@ -123,6 +148,13 @@ internal sealed unsafe class SnapshotScan : ILeakScan
             MaxAttempts = MaximumAttempts,
         };
         SnapshotResult result = _engine.Take(in request);
+        if (scan->Types != null && result.Status == SnapshotStatus.Completed && _layouts.AddMet() > 0)
+        {
+            // Now that the types it met are known, their objects can be read by their fields.
+            scan->Attempt = 0;
+            result = _engine.Take(in request);
+        }
+
         for (int again = 0; again < MaximumRepeats && result.Status == SnapshotStatus.Completed && result.ThreadsUncovered > 0; again++)
         {
             // Threads that start, end or fork cannot be held for a moment; a moment later they can.
@@ -131,15 +163,48 @@ internal sealed unsafe class SnapshotScan : ILeakScan
             result = _engine.Take(in request);
         }
 
-        return new NativeScanOutcome(lost, lostByteCount)
+        return new NativeScanOutcome(lost, lostByteCount, details, detailByteCount)
         {
-            Number = ++_number,
+            Answer = QuestionPages.Take(scan->Answer),
+            Number = _number,
             StartedAt = startedAt,
             Duration = Stopwatch.GetElapsedTime(started),
             Snapshot = result,
             Counters = result.Status == SnapshotStatus.Completed ? *scan->Counters : default,
-            ManagedHeap = parameters.ManagedHeap,
+            ManagedHeap = managedHeap,
+            ManagedHeapReason = managedHeapReason,
+            SampleInterval = parameters.SampleIntervalBytes,
         };
+    }
+
+    // The mode that will run, and why it is not the one that was asked for. Collections happen here, while all threads run.
+    private ManagedHeapMode PrepareManagedHeap(in ScanParameters parameters, out string reason)
+    {
+        ManagedHeapMode asked = parameters.ManagedHeap;
+        bool isUnknown = _managed.CanTrace == 0 && (asked != ManagedHeapMode.None || _managed.HeapStart == _managed.HeapEnd);
+        reason = isUnknown && asked != ManagedHeapMode.Conservative ? ManagedHeapReason : string.Empty;
+        if (isUnknown)
+        {
+            // Where it lies is not known, so it cannot even be left out.
+            return asked == ManagedHeapMode.None ? ManagedHeapMode.Conservative : asked;
+        }
+
+        if (asked != ManagedHeapMode.Precise)
+        {
+            return asked;
+        }
+
+        if (!_collection.Run(parameters.CanFinalize, out reason))
+        {
+            return ManagedHeapMode.Trace;
+        }
+
+        if (_layouts.Table == null)
+        {
+            reason += (reason.Length > 0 ? "; " : string.Empty) + "fields cannot be located here: objects are read by words";
+        }
+
+        return asked;
     }
 
     [MethodImpl(ChildCode.Options)]

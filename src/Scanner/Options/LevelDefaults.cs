@@ -11,14 +11,23 @@ internal static class LevelDefaults
     // As many as a walk keeps.
     private const int ParanoidDepth = 64;
 
+    // Enough for the frees of a moment; AddressSanitizer keeps 256 MiB, which a container may not have.
+    private const long ParanoidQuarantineByteCount = 16 << 20;
+
     /// <summary>The level's own default of a key; null when it has none.</summary>
     public static object? Find(DetectorLevel level, OptionKey key)
     {
-        if (key == OptionKey.StackDepth)
+        if (level == DetectorLevel.Count)
         {
-            return level == DetectorLevel.Count ? CountDepth : level == DetectorLevel.Paranoid ? ParanoidDepth : null;
+            return key == OptionKey.StackDepth ? CountDepth : null;
         }
 
-        return null;
+        return level != DetectorLevel.Paranoid ? null : key switch
+        {
+            OptionKey.StackDepth => ParanoidDepth,
+            OptionKey.Quarantine => ParanoidQuarantineByteCount,
+            OptionKey.Poison => true,
+            _ => null,
+        };
     }
 }

@@ -12,4 +12,10 @@ public enum ManagedHeapMode
 
     /// <summary>Do not read it at all: finds too much; for experiments.</summary>
     None = 2,
+
+    /// <summary>
+    /// Collect fully and let finalizers run first, then follow objects: what waited for a collection or a finalizer keeps
+    /// nothing alive. Changes when the program's finalizers run; for tests.
+    /// </summary>
+    Precise = 3,
 }

@@ -28,9 +28,10 @@ internal static class AllocatorNames
     public static string Find(AllocationApi api, IReadOnlyList<CallFrame> frames)
     {
         string recorded = Name(api);
-        if (recorded.StartsWith("Marshal.", StringComparison.Ordinal))
+        if (recorded.StartsWith("Marshal.", StringComparison.Ordinal)
+            || api is AllocationApi.LeakHintsAdopt or AllocationApi.BlockPoolAlloc)
         {
-            // Only a caller's own words can say Marshal: the exports do not know it.
+            // Only a caller's own words can say these: the exports do not know them.
             return recorded;
         }
 
@@ -142,6 +143,8 @@ internal static class AllocatorNames
                 _ when word.StartsWith("Marshal", StringComparison.Ordinal) => "Marshal." + word["Marshal".Length..],
                 _ when word.StartsWith("NativeMemory", StringComparison.Ordinal)
                     => "NativeMemory." + word["NativeMemory".Length..],
+                nameof(AllocationApi.LeakHintsAdopt) => "LeakHints.Adopt",
+                nameof(AllocationApi.BlockPoolAlloc) => "BlockPool.Alloc",
                 _ => string.Empty,
             };
         }

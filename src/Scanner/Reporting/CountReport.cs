@@ -49,6 +49,7 @@ internal static class CountReport
             Scan = new ReportedScan(0, TimeSpan.Zero, TimeSpan.Zero),
             Totals = new ReportTotals { Live = live },
             Leaks = [],
+            Misuse = new ReportBuilder(facts).BuildMisuse(),
             Tracker = facts.Tracker,
             StillAllocated = groups,
         };

@@ -19,6 +19,9 @@ internal sealed class GroupTally(ReportedSite site, LeakKind kind, int sampleLim
     /// <summary>Their kind.</summary>
     public LeakKind Kind => kind;
 
+    /// <summary>Their tag; null without one.</summary>
+    public string? Tag { get; init; }
+
     /// <summary>The group's own blocks.</summary>
     public BlockTotal Total { get; private set; }
 
@@ -36,6 +39,9 @@ internal sealed class GroupTally(ReportedSite site, LeakKind kind, int sampleLim
 
     /// <summary>The threads that allocated.</summary>
     public IReadOnlyCollection<ushort> Threads => _threads;
+
+    /// <summary>What holds the blocks, and what held them.</summary>
+    public HolderTally Holders { get; } = new();
 
     /// <summary>The first blocks of the group.</summary>
     public IReadOnlyList<LeakSample> Samples => _samples;

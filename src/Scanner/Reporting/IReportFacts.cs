@@ -45,6 +45,9 @@ internal interface IReportFacts
     /// <summary>Counts the live blocks of each site.</summary>
     IReadOnlyList<SiteCount> CountSites();
 
+    /// <summary>What the program did wrong so far.</summary>
+    IReadOnlyList<FoundMisuse> Misuse => [];
+
     /// <summary>The call stack of a site, innermost first, without NativeLeak's own frames; empty when not
     /// known.</summary>
     IReadOnlyList<CallFrame> GetFrames(uint site);

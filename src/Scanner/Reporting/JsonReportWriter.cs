@@ -44,7 +44,9 @@ internal static class JsonReportWriter
             json.WriteBoolean("conclusive", report.IsConclusive);
             WriteCoverage(json, report.Coverage);
             WriteScan(json, report.Scan);
+            json.WriteString("check", report.Check);
             WriteTotals(json, report.Totals);
+            HeldFacts.WriteJson(json, report);
             LevelJson.WriteTracker(json, report.Tracker);
             LevelJson.WriteEstimates(json, report.Estimates);
             json.WriteStartArray("leaks");
@@ -56,6 +58,11 @@ internal static class JsonReportWriter
             json.WriteEndArray();
             WriteAllocated(json, report.StillAllocated);
             json.WriteStartArray("misuse");
+            foreach (MisuseGroup misuse in report.Misuse)
+            {
+                WriteMisuse(json, misuse);
+            }
+
             json.WriteEndArray();
             json.WriteStartArray("suppressions");
             json.WriteEndArray();
@@ -86,6 +93,7 @@ internal static class JsonReportWriter
         WriteStrings(json, "unseen", coverage.Unseen);
         json.WriteString("mode", coverage.Mode);
         json.WriteString("managedHeap", coverage.ManagedHeap);
+        json.WriteString("managedHeapReason", coverage.ManagedHeapReason.Length > 0 ? coverage.ManagedHeapReason : null);
         json.WriteNumber("threadsFound", coverage.ThreadsFound);
         json.WriteNumber("threadsParked", coverage.ThreadsParked);
         json.WriteNumber("rootBytes", coverage.RootBytes);
@@ -115,6 +123,8 @@ internal static class JsonReportWriter
         WriteTotal(json, "young", totals.Young);
         WriteTotal(json, "ignored", totals.Ignored);
         WriteTotal(json, "suppressed", totals.Suppressed);
+        WriteTotal(json, "unconfirmed", totals.Unconfirmed);
+        WriteTotal(json, "weaklyHeld", totals.WeaklyHeld);
         json.WriteEndObject();
     }
 
@@ -136,11 +146,11 @@ internal static class JsonReportWriter
         json.WriteNumber("indirectBlocks", group.Indirect.Blocks);
         json.WriteNumber("indirectBytes", group.Indirect.Bytes);
         json.WriteString("allocator", group.Allocator);
-        json.WriteNull("tag");
+        json.WriteString("tag", group.Tag);
         json.WriteNumber("firstAgeSeconds", Math.Round(group.FirstAge.TotalSeconds, 3));
         json.WriteNumber("lastAgeSeconds", Math.Round(group.LastAge.TotalSeconds, 3));
         WriteStrings(json, "threads", group.Threads);
-        WriteStack(json, group.Stack);
+        WriteStack(json, "stack", group.Stack);
         json.WriteStartArray("samples");
         foreach (LeakSample sample in group.Samples)
         {
@@ -149,6 +159,7 @@ internal static class JsonReportWriter
 
         json.WriteEndArray();
         json.WriteString("evidence", group.Evidence);
+        HeldFacts.WriteHolders(json, group);
         LevelJson.WriteEstimate(json, "estimate", group.Estimate);
         json.WriteEndObject();
     }
@@ -163,16 +174,37 @@ internal static class JsonReportWriter
             json.WriteNumber("blocks", group.Total.Blocks);
             json.WriteNumber("bytes", group.Total.Bytes);
             json.WriteString("allocator", group.Allocator);
-            WriteStack(json, group.Stack);
+            WriteStack(json, "stack", group.Stack);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
     }
 
-    private static void WriteStack(Utf8JsonWriter json, IReadOnlyList<LeakFrame> stack)
+    private static void WriteMisuse(Utf8JsonWriter json, MisuseGroup misuse)
     {
-        json.WriteStartArray("stack");
+        json.WriteStartObject();
+        json.WriteString("kind", misuse.Kind switch
+        {
+            MisuseKind.DoubleFree => "double-free",
+            MisuseKind.MismatchedFree => "mismatched-free",
+            MisuseKind.WriteAfterFree => "write-after-free",
+            _ => "invalid-free",
+        });
+        json.WriteNumber("count", misuse.Count);
+        json.WriteString("address", string.Create(CultureInfo.InvariantCulture, $"0x{misuse.Address:x}"));
+        json.WriteString("allocator", misuse.Allocator);
+        json.WriteString("freedWith", misuse.FreedWith);
+        json.WriteString("explanation", misuse.Explanation);
+        WriteStack(json, "stack", misuse.Stack);
+        WriteStack(json, "allocationStack", misuse.AllocationStack);
+        WriteStack(json, "firstFreeStack", misuse.FirstFreeStack);
+        json.WriteEndObject();
+    }
+
+    private static void WriteStack(Utf8JsonWriter json, string name, IReadOnlyList<LeakFrame> stack)
+    {
+        json.WriteStartArray(name);
         foreach (LeakFrame frame in stack)
         {
             WriteFrame(json, frame);

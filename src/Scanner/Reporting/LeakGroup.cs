@@ -24,6 +24,10 @@ public sealed record LeakGroup
     /// <summary>The API that was called: <c>Marshal.AllocHGlobal</c>, <c>NativeMemory.AlignedAlloc</c>, …</summary>
     public required string Allocator { get; init; }
 
+    /// <summary>What <see cref="LeakHints.Tag"/> said of the blocks; null when nothing. Blocks of one site with different
+    /// tags are groups of their own.</summary>
+    public string? Tag { get; init; }
+
     /// <summary>Age of the group's oldest block when the scan ran.</summary>
     public required TimeSpan FirstAge { get; init; }
 
@@ -41,4 +45,11 @@ public sealed record LeakGroup
 
     /// <summary>Why the blocks are believed to be lost: one sentence.</summary>
     public required string Evidence { get; init; }
+
+    /// <summary>Of possible and indirect leaks: where the pointer stands by which the first of the blocks is held. Null for
+    /// definite ones, and where that is not known.</summary>
+    public LeakHolder? HeldBy { get; init; }
+
+    /// <summary>What held most of the blocks when a scan last saw them held; null when no earlier scan did.</summary>
+    public LastHolder? LastHolder { get; init; }
 }

@@ -1,7 +1,9 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Globalization;
 using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Annotations;
 using NativeLeak.NativeHeap.Interception;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.Reporting;
@@ -57,8 +59,27 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
                     + $"ones: they are counted together, without a stack of their own"));
             }
 
+            if (BlockHints.Overlaps > 0)
+            {
+                warnings.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"{BlockHints.Overlaps} block(s) given to BlockPool.Alloc or LeakHints.Adopt overlap recorded blocks and "
+                    + $"are not known: a pool whose blocks hold blocks is a metapool (BlockPoolKinds.Meta)"));
+            }
+
             warnings.AddRange(TrackerFacts.Warnings());
             warnings.AddRange(RecordTable.FindStalledReaders(s_stalled).Select(static reader => reader.ToString()));
+
+            if (MisuseDetector.Limitation is { } limitation)
+            {
+                warnings.Add(limitation);
+            }
+
+            if (MisuseLog.Dropped > 0)
+            {
+                warnings.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"{MisuseLog.Dropped} more mistake(s) are not listed: the detector's list was full"));
+            }
+
             return warnings;
         }
     }
@@ -68,6 +89,9 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
 
     /// <inheritdoc/>
     public IReadOnlyList<SiteCount> CountSites() => RecordTable.IsInitialized ? SiteCensus.Take() : [];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<FoundMisuse> Misuse => new MisuseCollector(this).Collect();
 
     /// <inheritdoc/>
     public IReadOnlyList<CallFrame> GetFrames(uint site)

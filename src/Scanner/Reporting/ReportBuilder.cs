@@ -25,7 +25,8 @@ internal sealed class ReportBuilder(IReportFacts facts)
     {
         ScanCounters counters = outcome.Counters;
         ReportedTracker tracker = facts.Tracker;
-        List<GroupTally> tallies = Sort(Count(outcome.Lost, request));
+        UnconfirmedTotals unconfirmed = new();
+        List<GroupTally> tallies = Sort(Count(outcome.Lost, outcome.Details, request, unconfirmed));
         int shown = request.MaximumGroups == 0 ? tallies.Count : Math.Min(tallies.Count, request.MaximumGroups);
         BlockTotal omitted = default;
         foreach (GroupTally tally in tallies.Skip(shown))
@@ -40,13 +41,16 @@ internal sealed class ReportBuilder(IReportFacts facts)
         {
             Process = ProcessFacts.Describe(request.Reason),
             // A table with holes proves nothing (kmemleak's rule).
-            IsConclusive = outcome.IsConclusive && !tracker.HasHoles,
+            IsConclusive = outcome.IsConclusive && !tracker.HasHoles && !request.HasGaps,
+            Check = request.CheckName,
             Coverage = Cover(outcome, warnings),
             Scan = new ReportedScan(outcome.Number, outcome.Snapshot.PauseTime, outcome.Duration),
-            Totals = Totals(counters),
+            Totals = unconfirmed.TakeFrom(Totals(counters)),
             Estimates = Estimates.Of(counters, request.Parameters.SampleIntervalBytes),
+            Heuristics = HeldFacts.Saved(counters, request.Parameters.Heuristics),
             Leaks = groups,
             Tracker = tracker,
+            Misuse = BuildMisuse(),
             OmittedGroups = tallies.Count - shown,
             Omitted = omitted,
         };
@@ -57,6 +61,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
     {
         Process = ProcessFacts.Describe(request.Reason),
         IsConclusive = false,
+        Check = request.CheckName,
         Coverage = new ReportCoverage
         {
             Tier = facts.Tier,
@@ -69,14 +74,31 @@ internal sealed class ReportBuilder(IReportFacts facts)
         Totals = new ReportTotals(),
         Leaks = [],
         Tracker = facts.Tracker,
+        Misuse = BuildMisuse(),
     };
 
-    private IEnumerable<GroupTally> Count(ReadOnlySpan<LostBlock> lost, in ReportRequest request)
+    /// <summary>What the program did wrong so far, with names and lines.</summary>
+    internal IReadOnlyList<MisuseGroup> BuildMisuse()
+    {
+        IReadOnlyList<FoundMisuse> found = facts.Misuse;
+        if (found.Count == 0)
+        {
+            return [];
+        }
+
+        using SymbolResolver symbols = new(s_symbolBudget);
+        return MisuseDescriber.Describe(found, new FrameDescriber(symbols));
+    }
+
+    private IEnumerable<GroupTally> Count(
+        ReadOnlySpan<LostBlock> lost, ReadOnlySpan<LostDetail> details, in ReportRequest request,
+        UnconfirmedTotals unconfirmed)
     {
         SiteIndex sites = new(facts);
-        Dictionary<(string Identity, LeakKind Kind), GroupTally> tallies = [];
-        foreach (ref readonly LostBlock block in lost)
+        Dictionary<(string Identity, LeakKind Kind, string? Tag), GroupTally> tallies = [];
+        for (int i = 0; i < lost.Length; i++)
         {
+            ref readonly LostBlock block = ref lost[i];
             LeakKind kind;
             switch (block.Verdict)
             {
@@ -86,14 +108,29 @@ internal sealed class ReportBuilder(IReportFacts facts)
                 default: continue;
             }
 
-            ReportedSite site = sites.Get(block.Site, (AllocationApi)block.Api);
-            if (!tallies.TryGetValue((site.Identity, kind), out GroupTally? tally))
+            if (request.Suspects?.IsConfirmed(block) == false)
             {
-                tally = new GroupTally(site, kind, request.SamplesPerGroup, request.Parameters.SampleIntervalBytes);
-                tallies.Add((site.Identity, kind), tally);
+                unconfirmed.Add(kind, new BlockTotal(1, (long)block.BlockByteCount));
+                continue;
+            }
+
+            ReportedSite site = sites.Get(block.Site, (AllocationApi)block.Api);
+            site = BlockNotes.SiteOf(block, site, sites);
+            string? tag = BlockNotes.TagOf(block);
+            if (!tallies.TryGetValue((site.Identity, kind, tag), out GroupTally? tally))
+            {
+                tally = new GroupTally(site, kind, request.SamplesPerGroup, request.Parameters.SampleIntervalBytes)
+                {
+                    Tag = tag,
+                };
+                tallies.Add((site.Identity, kind, tag), tally);
             }
 
             tally.Add(block);
+            if (i < details.Length)
+            {
+                tally.Holders.Add(details[i]);
+            }
         }
 
         return tallies.Values;
@@ -104,14 +141,16 @@ internal sealed class ReportBuilder(IReportFacts facts)
         .. tallies.OrderBy(static tally => tally.Kind)
             .ThenByDescending(static tally => tally.Total.Bytes)
             .ThenByDescending(static tally => tally.Total.Blocks)
-            .ThenBy(static tally => tally.Site.Identity, StringComparer.Ordinal),
+            .ThenBy(static tally => tally.Site.Identity, StringComparer.Ordinal)
+            .ThenBy(static tally => tally.Tag, StringComparer.Ordinal),
     ];
 
     private List<LeakGroup> BuildGroups(IEnumerable<GroupTally> tallies, ScanOutcome outcome, List<string> warnings)
     {
         using SymbolResolver symbols = new(s_symbolBudget);
         FrameDescriber describer = new(symbols);
-        List<LeakGroup> groups = [.. tallies.Select(tally => BuildGroup(tally, outcome, describer))];
+        LeakEvidence evidence = new(_places, new HolderText(facts, _places, describer));
+        List<LeakGroup> groups = [.. tallies.Select(tally => BuildGroup(tally, outcome, describer, evidence))];
         if (symbols.Missing.Count > 0)
         {
             warnings.Add("no lines for frames of " + string.Join(", ", symbols.Missing)
@@ -126,51 +165,33 @@ internal sealed class ReportBuilder(IReportFacts facts)
         return groups;
     }
 
-    private LeakGroup BuildGroup(GroupTally tally, ScanOutcome outcome, FrameDescriber describer) => new()
+    private LeakGroup BuildGroup(GroupTally tally, ScanOutcome outcome, FrameDescriber describer, LeakEvidence evidence)
     {
-        Fingerprint = Fingerprint.Compute(tally.Site.Allocator, tally.Site.Frames),
-        Kind = tally.Kind,
-        Total = tally.Total,
-        Estimate = tally.Estimate,
-        Indirect = tally.Indirect,
-        Allocator = tally.Site.Allocator,
-        FirstAge = Age(outcome, tally.FirstTick),
-        LastAge = Age(outcome, tally.LastTick),
-        Threads = [.. tally.Threads.Select(facts.DescribeThread)],
-        Stack = [.. tally.Site.Frames.Select(describer.Describe)],
-        Samples = tally.Samples,
-        Evidence = Evidence(tally, outcome.Counters),
-    };
+        LeakHolder? heldBy = evidence.HeldBy(tally);
+        return new()
+        {
+            Fingerprint = Fingerprint.Compute(tally.Site.Allocator, tally.Site.Frames),
+            Kind = tally.Kind,
+            Total = tally.Total,
+            Estimate = tally.Estimate,
+            Indirect = tally.Indirect,
+            Allocator = tally.Site.Allocator,
+            Tag = tally.Tag,
+            FirstAge = Age(outcome, tally.FirstTick),
+            LastAge = Age(outcome, tally.LastTick),
+            Threads = [.. tally.Threads.Select(facts.DescribeThread)],
+            Stack = [.. tally.Site.Frames.Select(describer.Describe)],
+            Samples = tally.Samples,
+            Evidence = evidence.Why(tally, heldBy, outcome.Counters),
+            HeldBy = heldBy,
+            LastHolder = evidence.Last(tally),
+        };
+    }
 
     private TimeSpan Age(ScanOutcome outcome, uint birthTick)
     {
         TimeSpan age = outcome.StartedAt - facts.TimeOf(birthTick);
         return age > TimeSpan.Zero ? age : TimeSpan.Zero;
-    }
-
-    private string Evidence(GroupTally tally, in ScanCounters counters)
-    {
-        if (tally.Kind == LeakKind.Indirect)
-        {
-            return "only blocks that are lost themselves point to it";
-        }
-
-        if (tally.Kind == LeakKind.Possible)
-        {
-            if (!tally.TryGetHolder(out nuint holder, out nuint offset))
-            {
-                return "no pointer to its start was found, only to its inside";
-            }
-
-            return offset == 0
-                ? string.Create(s_invariant, $"it hangs from memory that only pointers to its inside reach: at 0x{holder:x}, ")
-                    + _places.Describe(holder)
-                : string.Create(s_invariant, $"no pointer to its start was found, only one to its inside: start + {offset}, "
-                    + $"at 0x{holder:x}, {_places.Describe(holder)}");
-        }
-
-        return string.Create(s_invariant, $"no pointer to it was found in {counters.RootBytes} bytes of roots "
-            + $"and in {counters.BlockBytes} bytes of reachable blocks");
     }
 
     private static void AddOmissions(List<string> warnings, int groups, BlockTotal omitted, long lostCount, int listed)
@@ -194,9 +215,10 @@ internal sealed class ReportBuilder(IReportFacts facts)
         Tier = facts.Tier,
         Unseen = facts.Unseen,
         Mode = outcome.Snapshot.Status == SnapshotStatus.Completed ? "snapshot" : "none",
-        ManagedHeap = ((ScanWarning)outcome.Counters.Warnings).HasFlag(ScanWarning.ManagedHeapConservative)
-            ? "conservative"
-            : outcome.ManagedHeap.ToString().ToLowerInvariant(),
+        ManagedHeap = ScanSentences.IsConservative(outcome) ? "conservative" : outcome.ManagedHeap.ToString().ToLowerInvariant(),
+        ManagedHeapReason = outcome.ManagedHeapReason.Length == 0 && ScanSentences.IsConservative(outcome)
+            ? ScanSentences.NoMemoryForTracing
+            : outcome.ManagedHeapReason,
         ThreadsFound = ScanSentences.ThreadsOfTheApplication(outcome.Snapshot),
         ThreadsParked = ScanSentences.ThreadsOfTheApplication(outcome.Snapshot) - outcome.Snapshot.ThreadsUncovered,
         RootBytes = outcome.Counters.RootBytes,
@@ -214,6 +236,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
         Possible = Total(counters.Possible),
         Young = Total(counters.Young),
         Ignored = Total(counters.Ignored),
+        WeaklyHeld = new(counters.Held.FrailBlocks, counters.Held.FrailBytes),
     };
 
     private static BlockTotal Total(KindTotal total) => new(total.Blocks, total.Bytes);

@@ -13,8 +13,12 @@ public sealed record ReportCoverage
     /// <summary>How memory was read: <c>snapshot</c>, or <c>none</c> when no scan was possible.</summary>
     public required string Mode { get; init; }
 
-    /// <summary>How the managed heap was read: <c>trace</c>, <c>conservative</c> or <c>none</c>.</summary>
+    /// <summary>How the managed heap was really read: <c>trace</c>, <c>precise</c>, <c>conservative</c> or <c>none</c>.</summary>
     public required string ManagedHeap { get; init; }
+
+    /// <summary>Why it was read otherwise than asked, or what a precise reading could not do; empty when all went as
+    /// asked.</summary>
+    public string ManagedHeapReason { get; init; } = string.Empty;
 
     /// <summary>Threads of the process, the scanner's own apart.</summary>
     public int ThreadsFound { get; init; }

@@ -16,7 +16,7 @@ internal static class ReportOutput
             string path = ReportPath.Expand(options.LogPath, process.Name, process.Id, process.ReportedAt);
             ReportFile.Write(path, Render(report, options));
         }
-        else if (report.HasLeaks || !report.IsConclusive || options.Verbosity > 0)
+        else if (report.HasLeaks || report.HasMisuse || !report.IsConclusive || options.Verbosity > 0)
         {
             ReportFile.WriteToStandardError(Render(report, options));
         }

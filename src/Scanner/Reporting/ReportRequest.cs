@@ -14,4 +14,20 @@ internal readonly record struct ReportRequest(
     ScanParameters Parameters,
     int MaximumGroups,
     int SamplesPerGroup,
-    IReadOnlyList<string> Warnings);
+    IReadOnlyList<string> Warnings)
+{
+    /// <summary>Which blocks earlier scans found unreachable too; null: every block is reported at once.</summary>
+    public SuspectHistory? Suspects { get; init; }
+
+    /// <summary>Whether what is found becomes the baseline.</summary>
+    public bool TakesBaseline { get; init; }
+
+    /// <summary>The check whose blocks alone are told; 0: all blocks are.</summary>
+    public uint Check { get; init; }
+
+    /// <summary>What the check is called; null without one.</summary>
+    public string? CheckName { get; init; }
+
+    /// <summary>Whether roots are missing: then the report is inconclusive.</summary>
+    public bool HasGaps { get; init; }
+}

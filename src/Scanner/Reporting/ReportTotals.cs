@@ -10,6 +10,10 @@ public sealed record ReportTotals
     /// <summary>Blocks that something in the process still points to.</summary>
     public BlockTotal Reachable { get; init; }
 
+    /// <summary>Of <see cref="Reachable"/>: blocks that only words of doubtful worth hold (holes in the runtime's own
+    /// frames, memory below stack pointers, freed memory, the compiler's memory), directly or through other blocks and objects.</summary>
+    public BlockTotal WeaklyHeld { get; init; }
+
     /// <summary>Blocks that nothing points to.</summary>
     public BlockTotal Definite { get; init; }
 
@@ -21,6 +25,10 @@ public sealed record ReportTotals
 
     /// <summary>Unreachable blocks that are too young to be judged.</summary>
     public BlockTotal Young { get; init; }
+
+    /// <summary>Blocks that a scheduled scan found unreachable for the first times, or whose content changes: not reported
+    /// yet (<see cref="LeakDetectorOptions.MinimumUnreferencedScans"/>).</summary>
+    public BlockTotal Unconfirmed { get; init; }
 
     /// <summary>Blocks declared not a leak.</summary>
     public BlockTotal Ignored { get; init; }

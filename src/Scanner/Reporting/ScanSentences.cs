@@ -8,6 +8,9 @@ namespace NativeLeak.Reporting;
 /// <summary>The sentences in which a report tells what its scan could not do.</summary>
 internal static class ScanSentences
 {
+    /// <summary>The reason when the scan knew how to trace and could not.</summary>
+    public const string NoMemoryForTracing = "the scanning process had no memory for tracing objects";
+
     private static readonly CultureInfo s_invariant = CultureInfo.InvariantCulture;
 
     /// <summary>Every sentence an outcome calls for.</summary>
@@ -25,8 +28,13 @@ internal static class ScanSentences
         {
             if (warning != ScanWarning.None && warnings.HasFlag(warning))
             {
-                yield return Sentence(warning, snapshot, counters);
+                yield return Sentence(warning, outcome, counters);
             }
+        }
+
+        if (outcome.ManagedHeapReason.Length > 0 && !IsConservative(outcome))
+        {
+            yield return "managed heap: " + outcome.ManagedHeapReason;
         }
 
         if (counters.FreedBehindOurBack.Blocks > 0)
@@ -40,13 +48,17 @@ internal static class ScanSentences
     /// <summary>The threads a scan has to know about: all but the scanner's own.</summary>
     public static int ThreadsOfTheApplication(in SnapshotResult snapshot) => Math.Max(snapshot.ThreadsFound - 1, 0);
 
+    /// <summary>Whether objects were to be traced and could not be.</summary>
+    public static bool IsConservative(ScanOutcome outcome)
+        => ((ScanWarning)outcome.Counters.Warnings).HasFlag(ScanWarning.ManagedHeapConservative);
+
     private static string Sentence(
-        ScanWarning warning, in SnapshotResult snapshot, in ScanCounters counters) => warning switch
+        ScanWarning warning, ScanOutcome outcome, in ScanCounters counters) => warning switch
     {
-        ScanWarning.ManagedHeapConservative =>
-            "the layout of the managed heap is not known here: it was read whole, as bytes; leaks may be missed",
+        ScanWarning.ManagedHeapConservative => "the managed heap was read whole, as bytes; leaks may be missed: "
+            + (outcome.ManagedHeapReason.Length > 0 ? outcome.ManagedHeapReason : NoMemoryForTracing),
         ScanWarning.ThreadsNotParked => string.Create(s_invariant,
-            $"{snapshot.ThreadsUncovered} of {ThreadsOfTheApplication(snapshot)} threads could not be stopped: "
+            $"{outcome.Snapshot.ThreadsUncovered} of {ThreadsOfTheApplication(outcome.Snapshot)} threads could not be stopped: "
             + $"their stacks count whole, their registers are unknown"),
         ScanWarning.LiveMemoryUnread =>
             "memory shared with other processes, or kept out of the copy, was too large to be read in the pause",

@@ -24,6 +24,11 @@ internal sealed class TextReportWriter
     {
         TextReportWriter writer = new(report, verbosity);
         writer.WriteHead();
+        foreach (MisuseGroup misuse in report.Misuse)
+        {
+            writer.WriteMisuse(misuse);
+        }
+
         foreach (LeakGroup group in report.Leaks)
         {
             writer.WriteGroup(group);
@@ -68,6 +73,11 @@ internal sealed class TextReportWriter
             Own($"no leaks{sampled}: {Total(totals.Live)}, {reach}");
         }
 
+        if (_report.HasMisuse)
+        {
+            Own("ERROR: detected misuse of native memory");
+        }
+
         ReportedProcess process = _report.Process;
         Own($"{process.Name}, {process.Runtime}, {process.OperatingSystem}; {When(process.Reason)}");
         Line(string.Empty);
@@ -77,6 +87,7 @@ internal sealed class TextReportWriter
     {
         ReportReason.Exit => "at exit",
         ReportReason.Signal => "on a signal that ends the process",
+        _ when _report.Check is { } check => $"in the check {check}",
         ReportReason.Scan => $"found by scheduled scan {_report.Scan.Number}",
         _ => "on request",
     };
@@ -85,12 +96,22 @@ internal sealed class TextReportWriter
     {
         Line($"{group.Kind} leak of {Total(group.Total)} allocated by {group.Allocator}:");
         WriteStack(group.Stack);
+        if (group.Tag is { } tag)
+        {
+            Line($"  tag: {tag}");
+        }
+
         if (group.Estimate is { } estimate)
         {
             Line($"  these are samples; estimated in all: {LevelText.Estimate(estimate)}");
         }
 
         Line($"  why: {group.Evidence}");
+        if (LeakEvidence.LastLine(group.LastHolder) is { } last)
+        {
+            Line("  " + last);
+        }
+
         if (group.Indirect.Blocks > 0)
         {
             Line($"  lost with it: {Total(group.Indirect)} that hang from it");
@@ -114,6 +135,40 @@ internal sealed class TextReportWriter
         Line($"Still allocated: {Total(group.Total)} allocated by {group.Allocator}:");
         WriteStack(group.Stack);
         Line($"  fingerprint {group.Fingerprint}");
+        Line(string.Empty);
+    }
+
+    private void WriteMisuse(MisuseGroup misuse)
+    {
+        string what = misuse.Kind switch
+        {
+            MisuseKind.DoubleFree => "double free of",
+            MisuseKind.MismatchedFree => "mismatched free of",
+            MisuseKind.WriteAfterFree => "write after free to",
+            _ => "invalid free of",
+        };
+        string times = misuse.Count == 1 ? string.Empty
+            : string.Create(CultureInfo.InvariantCulture, $" ({misuse.Count} times)");
+        string by = misuse.FreedWith is null ? string.Empty : $" by {misuse.FreedWith}";
+        Own(string.Create(CultureInfo.InvariantCulture, $"{what} 0x{misuse.Address:x}{by}{times}:"));
+        if (misuse.Kind != MisuseKind.WriteAfterFree)
+        {
+            WriteStack(misuse.Stack);
+        }
+
+        Line($"  why: {misuse.Explanation}");
+        if (misuse.Kind is MisuseKind.DoubleFree or MisuseKind.WriteAfterFree)
+        {
+            Line("  freed before here:");
+            WriteStack(misuse.FirstFreeStack);
+        }
+
+        if (misuse.AllocationStack.Count > 0)
+        {
+            Line($"  allocated here by {misuse.Allocator}:");
+            WriteStack(misuse.AllocationStack);
+        }
+
         Line(string.Empty);
     }
 
@@ -162,6 +217,10 @@ internal sealed class TextReportWriter
         if (!IsCount)
         {
             WriteCoverage(totals, coverage);
+            foreach (string line in HeldFacts.Lines(_report))
+            {
+                Own(line);
+            }
         }
 
         foreach (string line in LevelText.Tracker(_report))
@@ -188,7 +247,13 @@ internal sealed class TextReportWriter
     {
         Own($"live {Total(totals.Live)}: reachable {Total(totals.Reachable)}, young {Total(totals.Young)}, "
             + $"ignored {Total(totals.Ignored)}");
-        Own($"coverage: {coverage.Mode}, managed heap {coverage.ManagedHeap}, "
+        if (totals.Unconfirmed.Blocks > 0)
+        {
+            Own($"seen unreachable, not confirmed yet: {Total(totals.Unconfirmed)}");
+        }
+
+        Own($"coverage: {coverage.Mode}, managed heap {coverage.ManagedHeap}"
+            + (coverage.ManagedHeapReason.Length > 0 ? $" ({coverage.ManagedHeapReason}), " : ", ")
             + $"{coverage.ThreadsParked} of {coverage.ThreadsFound} threads stopped, "
             + $"{coverage.RootBytes} bytes of roots and {coverage.BlockBytes} bytes of blocks read, "
             + $"{coverage.UnreadableBytes} unreadable");

@@ -68,7 +68,8 @@ internal static unsafe class FreeChunks
             {
                 state->Context->Counters->FreeChunkBytes += (long)byteCount;
             }
-            else
+            else if (!FrailRoots.IsDoubtful(mapping, chunk, byteCount)
+                || !FrailRoots.TryAdd(state, chunk + HeaderByteCount, following))
             {
                 // What malloc returned, and the 8 bytes of the next header that belong to a chunk in use.
                 RootScan.ScanBetweenBlocks(state, chunk + HeaderByteCount, following + 8 < end ? following + 8 : end);
@@ -80,11 +81,43 @@ internal static unsafe class FreeChunks
         return true;
     }
 
+    /// <summary>Whether an address lies in a free chunk of a mapping that proves to be a heap of glibc's.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static bool HoldsFree(ChildState* state, Mapping* mapping, nuint address)
+    {
+        bool mayBeHeap = state->Context->FreeChunkKey != 0 && state->SafeMode == 0
+            && (mapping->Kind == MappingKind.Heap || (mapping->Start & (HeapAlignment - 1)) == 0);
+        nuint chunk = mayBeHeap ? FindFirstChunk(mapping) : 0;
+        while (chunk != 0 && chunk < mapping->End)
+        {
+            nuint byteCount = *(nuint*)(chunk + 8) & ~FlagMask;
+            if (byteCount < MinimumChunkByteCount)
+            {
+                return false;
+            }
+
+            // The first 8 bytes of the next header belong to a chunk in use.
+            if (address < chunk + byteCount + 8)
+            {
+                return address >= chunk + HeaderByteCount && IsFree(state, chunk, chunk + byteCount, mapping->End);
+            }
+
+            chunk += byteCount;
+        }
+
+        return false;
+    }
+
     /// <summary>Whether the C heap holds this tracked block as free: native code freed it.</summary>
     [MethodImpl(ChildCode.Options)]
     public static bool IsFreed(ChildState* state, int block)
     {
         nuint start = state->Index.Start[block];
+        if (PoolGaps.Contains(state, start))
+        {
+            return false; // what stands before a pool's block is the pool's
+        }
+
         if (!Extents.Contains(&state->Readable, start - HeaderByteCount, HeaderByteCount + 16))
         {
             // A chunk with a mapping of its own vanishes when it is freed.

@@ -211,7 +211,7 @@ internal static unsafe class LiveMemory
             if (got > 0)
             {
                 live->BytesRead += got;
-                Keep(buffers, context, got);
+                Keep(buffers, context, start, got);
             }
 
             if (got == want)
@@ -228,7 +228,7 @@ internal static unsafe class LiveMemory
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static void Keep(LiveMemoryBuffers* buffers, ScanContext* context, nint byteCount)
+    private static void Keep(LiveMemoryBuffers* buffers, ScanContext* context, nuint start, nint byteCount)
     {
         LiveMemoryResult* live = context->Live;
         for (nint at = 0; at + 8 <= byteCount; at += 4)
@@ -249,6 +249,11 @@ internal static unsafe class LiveMemory
             {
                 live->Warnings |= (long)ScanWarning.TableOverflow;
                 return;
+            }
+
+            if (context->LivePlaces != null)
+            {
+                context->LivePlaces[live->WordCount] = start + (nuint)at;
             }
 
             context->LiveWords[live->WordCount++] = word;

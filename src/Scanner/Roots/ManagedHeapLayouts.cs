@@ -3,6 +3,7 @@
 // Who calls it: Startup notes the reserve, before the application's threads exist (neighbouring mappings may join the run
 // later); the first scan asks for the layout.
 // The one idea: believe a fact only when a second one confirms it; otherwise the heap is "unknown" and is read whole.
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
@@ -12,7 +13,8 @@ namespace NativeLeak.Roots;
 /// <summary>The layout of this process's managed heap, found once.</summary>
 internal static unsafe class ManagedHeapLayouts
 {
-    private const ulong RegionAlignment = 4UL << 20;
+    // The sizes that the collector picks regions from (gc.cpp, init_gc_heap): large ones unless they would be too few.
+    private static readonly ulong[] s_regionSizes = [4UL << 20, 2UL << 20, 1UL << 20];
     private static readonly Lock s_lock = new();
     private static (MemoryRange Reserve, string Reason)? s_reserve;
     private static ManagedHeapLayout s_layout;
@@ -26,6 +28,18 @@ internal static unsafe class ManagedHeapLayouts
         lock (s_lock)
         {
             s_reserve ??= FindReserve();
+        }
+    }
+
+    /// <summary>Where the managed heap lies; empty when it was not found or not looked for.</summary>
+    public static MemoryRange Reserve
+    {
+        get
+        {
+            lock (s_lock)
+            {
+                return s_reserve?.Reserve ?? default;
+            }
         }
     }
 
@@ -85,17 +99,18 @@ internal static unsafe class ManagedHeapLayouts
         return layout;
     }
 
-    // The size of the reserve is public (GCRegionRange).
+    // The size of the reserve is public (GCRegionRange), and that of regions where the user set it.
     private static (MemoryRange Reserve, string Reason) FindReserve()
     {
-        ulong range = GC.GetConfigurationVariables().TryGetValue("GCRegionRange", out object? value)
-            ? Convert.ToUInt64(value, System.Globalization.CultureInfo.InvariantCulture) : 0;
-        if (range < RegionAlignment)
+        IReadOnlyDictionary<string, object> settings = GC.GetConfigurationVariables();
+        ulong range = Number(settings, "GCRegionRange"), regionSize = Number(settings, "GCRegionSize");
+        if (range == 0)
         {
             return (default, "this garbage collector has no single reserve (segments instead of regions)");
         }
 
-        MemoryRange reserve = FindReserve(ReadMappings(), AddressOf(new object()), range);
+        MemoryRange reserve = FindReserve(
+            ReadMappings(), AddressOf(new object()), range, regionSize == 0 ? s_regionSizes : [regionSize]);
         return (reserve, reserve.ByteCount == 0 ? "the reserve of the garbage collector could not be confirmed" : string.Empty);
     }
 
@@ -107,7 +122,12 @@ internal static unsafe class ManagedHeapLayouts
     /// would be taken for managed memory. So the walk goes up the run of committed and reserved pieces, and the end that
     /// counts is the first one from which the published size leads back to the start of a committed region.
     /// </remarks>
-    internal static MemoryRange FindReserve(ReadOnlySpan<Mapping> mappings, nuint inside, ulong range)
+    /// <param name="mappings">The process's mappings, in order.</param>
+    /// <param name="inside">The address of any object.</param>
+    /// <param name="range">Bytes that were reserved, before the alignment of the first region.</param>
+    /// <param name="regionSizes">Sizes that a region may have; each a power of two.</param>
+    internal static MemoryRange FindReserve(
+        ReadOnlySpan<Mapping> mappings, nuint inside, ulong range, ReadOnlySpan<ulong> regionSizes)
     {
         int at = 0;
         while (at < mappings.Length && mappings[at].End <= inside)
@@ -115,10 +135,24 @@ internal static unsafe class ManagedHeapLayouts
             at++;
         }
 
-        for (int last = at; last < mappings.Length && IsHeapPiece(mappings[last]); last++)
+        foreach (ulong size in regionSizes)
+        {
+            MemoryRange found = BitOperations.IsPow2(size) ? FindReserve(mappings, at, inside, range, size) : default;
+            if (found.ByteCount != 0)
+            {
+                return found;
+            }
+        }
+
+        return default;
+    }
+
+    private static MemoryRange FindReserve(ReadOnlySpan<Mapping> mappings, int first, nuint inside, ulong range, ulong regionSize)
+    {
+        for (int last = first; last < mappings.Length && IsHeapPiece(mappings[last]); last++)
         {
             ulong end = mappings[last].End;
-            ulong start = (end - range + RegionAlignment - 1) & ~(RegionAlignment - 1);
+            ulong start = (end - range + regionSize - 1) & ~(regionSize - 1);
             if (inside >= start && inside < end && StartsCommitted(mappings, start))
             {
                 return new MemoryRange((nuint)start, (nuint)end);
@@ -132,6 +166,10 @@ internal static unsafe class ManagedHeapLayouts
 
         return default;
     }
+
+    private static ulong Number(IReadOnlyDictionary<string, object> settings, string name)
+        => settings.TryGetValue(name, out object? value)
+            ? Convert.ToUInt64(value, System.Globalization.CultureInfo.InvariantCulture) : 0;
 
     private static bool StartsCommitted(ReadOnlySpan<Mapping> mappings, ulong start)
     {

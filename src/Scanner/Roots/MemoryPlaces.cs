@@ -31,6 +31,8 @@ internal sealed class MemoryPlaces
                 "" when (range.Start & ((64 << 20) - 1)) == 0 => "in the C heap (a thread's arena)",
                 "" => string.Create(System.Globalization.CultureInfo.InvariantCulture,
                     $"in anonymous memory 0x{range.Start:x}-0x{range.End:x}"),
+                _ when path.Contains("doublemapper", StringComparison.Ordinal) =>
+                    "in the runtime's own memory (static fields without references live there)",
                 _ => "in " + (access.StartsWith("rw", StringComparison.Ordinal) ? "data of " : string.Empty) + Path.GetFileName(path),
             };
         }

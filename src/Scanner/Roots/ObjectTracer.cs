@@ -4,42 +4,12 @@
 // The one idea: a word is followed only when it points at something that proves to be an object (its MethodTable and
 // EEClass point at each other, and it fits into committed memory); so a dead object keeps no block alive, and a wrong
 // guess can only keep a block alive that is lost, never the other way round.
-// Safety: an object is read only after it proved to lie wholly in committed memory; a type only after it proved
-// readable.
+// Safety: an object is read only after it proved to lie wholly in committed memory; a type after it proved readable.
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using NativeLeak.Interop;
 using NativeLeak.Marking;
 
 namespace NativeLeak.Roots;
-
-/// <summary>Working state of the tracer. In child memory.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct ObjectTracerState
-{
-    /// <summary>One bit per 8 bytes of the reserve: the object that starts there was reached.</summary>
-    public ulong* Reached;
-
-    /// <summary>Reached objects whose fields are still to be read.</summary>
-    public nuint* Frontier;
-    public long FrontierCount, FrontierCapacity;
-
-    /// <summary>Words from stacks and registers that point into the heap but at no object's start.</summary>
-    public nuint* Interiors;
-    public long InteriorCount;
-
-    /// <summary>Hash set of MethodTables: the address when valid, the address + 1 when refuted.</summary>
-    public nuint* Types;
-
-    /// <summary>One bit per page of the reserve: no object starts in it.</summary>
-    public ulong* EmptyPages;
-
-    /// <summary>Steps left for walking back to the start of an object.</summary>
-    public long StepsLeft;
-
-    /// <summary>The committed piece the last object was in.</summary>
-    public int LastExtent;
-}
 
 /// <summary>Follows managed references in the child.</summary>
 [ChildCode]
@@ -121,7 +91,17 @@ internal static unsafe class ObjectTracer
             }
 
             // The header word lies before the reference: the object's last field ends 8 bytes before the next header.
-            Marker.ScanWords(state, o + 8, o + byteCount - 8);
+            objects->Current = o;
+            if (state->Context->Types != null)
+            {
+                TypedObjects.Scan(state, o, o + byteCount - 8);
+            }
+            else
+            {
+                Marker.ScanWords(state, o + 8, o + byteCount - 8);
+            }
+
+            objects->Current = 0;
             return true;
         }
 
@@ -158,6 +138,11 @@ internal static unsafe class ObjectTracer
         }
 
         objects->Reached[bit >> 6] |= mask;
+        if (state->Parents.Slots != null)
+        {
+            Questions.ObjectParents.Add(state, o);
+        }
+
         if (objects->FrontierCount == objects->FrontierCapacity)
         {
             state->Context->Counters->Warnings |= (long)Verdicts.ScanWarning.TableOverflow;
@@ -182,9 +167,9 @@ internal static unsafe class ObjectTracer
         return type != 0 && type != layout.FreeObjectMethodTable && IsType(state, type) && ByteCount(state, o) - 8 <= left;
     }
 
-    // Bytes an object occupies, its header included, rounded up to 8.
+    /// <summary>Bytes an object occupies, its header included, rounded up to 8.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static nuint ByteCount(ChildState* state, nuint o)
+    public static nuint ByteCount(ChildState* state, nuint o)
     {
         ref readonly ManagedHeapLayout layout = ref state->Context->Managed;
         nuint type = *(nuint*)o & ~layout.MethodTableUnmask;
@@ -238,6 +223,11 @@ internal static unsafe class ObjectTracer
                 *entry = valid ? type : type + 1;
                 break;
             }
+        }
+
+        if (valid && state->Context->Types != null)
+        {
+            TypedObjects.Meet(state->Context->Types, type);
         }
 
         state->Context->Counters->ObjectsRejected += valid ? 0 : 1;
@@ -296,9 +286,10 @@ internal static unsafe class ObjectTracer
         return state->Heap.Items[extent].End - address;
     }
 
-    // Walks back from the middle of an object (a span or a ref in a frame) to its start; 0 when it lies in no object.
+    /// <summary>Walks back from the middle of an object (a span or a ref in a frame) to its start; 0 when it lies in no
+    /// object.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static nuint FindEnclosing(ChildState* state, nuint word)
+    public static nuint FindEnclosing(ChildState* state, nuint word)
     {
         if (CommittedFrom(state, word) == 0)
         {

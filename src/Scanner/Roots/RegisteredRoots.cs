@@ -35,10 +35,10 @@ internal static unsafe class RegisteredRoots
     }
 
     /// <summary>Adds a range, or counts it once more; false when there is no memory for the table.</summary>
-    public static bool TryAdd(MemoryRange range)
+    public static bool TryAdd(MemoryRange range, PointerDecoder decoder = default)
     {
         using SpinScope scope = SpinScope.Enter(ref s_lock, LockRank.Roots);
-        RootEntry* entry = Find(range);
+        RootEntry* entry = Find(range, decoder);
         if (entry != null)
         {
             entry->Registrations++;
@@ -50,17 +50,24 @@ internal static unsafe class RegisteredRoots
             return false;
         }
 
-        s_table[s_count] = new RootEntry { Start = range.Start, End = range.End, Registrations = 1 };
+        s_table[s_count] = new RootEntry
+        {
+            Start = range.Start,
+            End = range.End,
+            Registrations = 1,
+            DecoderForm = decoder.Form,
+            DecoderValue = decoder.Value,
+        };
         // Order: the entry is complete before the count admits it; pairs with the child's read of Count.
         Volatile.Write(ref s_count, s_count + 1);
         return true;
     }
 
     /// <summary>Takes one registration of a range back; false when there was none.</summary>
-    public static bool Remove(MemoryRange range)
+    public static bool Remove(MemoryRange range, PointerDecoder decoder = default)
     {
         using SpinScope scope = SpinScope.Enter(ref s_lock, LockRank.Roots);
-        RootEntry* entry = Find(range);
+        RootEntry* entry = Find(range, decoder);
         if (entry == null)
         {
             return false;
@@ -76,11 +83,12 @@ internal static unsafe class RegisteredRoots
         return true;
     }
 
-    private static RootEntry* Find(MemoryRange range)
+    private static RootEntry* Find(MemoryRange range, PointerDecoder decoder)
     {
         for (int i = 0; i < s_count; i++)
         {
-            if (s_table[i].Start == range.Start && s_table[i].End == range.End)
+            if (s_table[i].Start == range.Start && s_table[i].End == range.End
+                && s_table[i].DecoderForm == decoder.Form && s_table[i].DecoderValue == decoder.Value)
             {
                 return s_table + i;
             }

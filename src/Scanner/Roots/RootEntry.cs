@@ -6,10 +6,10 @@ namespace NativeLeak.Roots;
 /// <summary>One registered range. 32 bytes, so that none crosses a cache line.</summary>
 /// <remarks>
 /// <code>
-/// offset  0          8          16              24         32
-///         ┌──────────┬──────────┬───────────────┬──────────┐
-///         │ start    │ end      │ registrations │ unused   │
-///         └──────────┴──────────┴───────────────┴──────────┘
+/// offset  0          8          16              20           24            32
+///         ┌──────────┬──────────┬───────────────┬────────────┬─────────────┐
+///         │ start    │ end      │ registrations │ form       │ value       │   of the decoder
+///         └──────────┴──────────┴───────────────┴────────────┴─────────────┘
 /// </code>
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = ByteCount)]
@@ -25,5 +25,11 @@ internal struct RootEntry
     [FieldOffset(8)] public nuint End;
 
     /// <summary>How often the range is registered.</summary>
-    [FieldOffset(16)] public long Registrations;
+    [FieldOffset(16)] public int Registrations;
+
+    /// <summary>How pointers in it are written beside plainly: a <see cref="PointerDecoder"/>.</summary>
+    [FieldOffset(20)] public uint DecoderForm;
+
+    /// <summary>The other half of the decoder.</summary>
+    [FieldOffset(24)] public nuint DecoderValue;
 }

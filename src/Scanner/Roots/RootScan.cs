@@ -32,6 +32,8 @@ internal static unsafe class RootScan
 
         ScanLiveWords(state);
         Marker.Drain(state);
+        Verdicts.Heuristics.Follow(state);
+        FrailRoots.Run(state);
     }
 
     // General and vector registers, from the signal frames in which the threads were parked.
@@ -81,6 +83,7 @@ internal static unsafe class RootScan
             {
                 state->Context->Counters->RootBytes += (long)(range->End - range->Start);
                 Extents.ScanReadableParts(state, range->Start, range->End);
+                DecodedWords.Scan(state, range->Start, range->End, range->DecoderForm, range->DecoderValue);
             }
         }
 
@@ -109,6 +112,13 @@ internal static unsafe class RootScan
 
         nuint start = mapping->Start, end = mapping->End;
         bool isStack = ThreadStacks.Trim(state, mappingIndex, ref start);
+        if (isStack)
+        {
+            state->ObjectInteriorsCount = 1;
+            FrailRoots.SplitStack(state, mappingIndex, ref start);
+            state->ObjectInteriorsCount = 0;
+        }
+
         if (start >= end)
         {
             return;
@@ -148,8 +158,9 @@ internal static unsafe class RootScan
     }
 
     // Own ranges are few; each pass removes the lowest one that overlaps.
+    /// <summary>Reads [start, end) as roots but for memory of ours and tracked blocks.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static void ScanWithoutOwn(ChildState* state, nuint start, nuint end)
+    public static void ScanWithoutOwn(ChildState* state, nuint start, nuint end)
     {
         while (start < end)
         {
@@ -221,11 +232,22 @@ internal static unsafe class RootScan
     [MethodImpl(ChildCode.Options)]
     private static void ScanRoot(ChildState* state, nuint start, nuint end)
     {
-        if (end > start)
+        if (state->PoolRangeCount != 0)
         {
-            state->Context->Counters->RootBytes += (long)(end - start);
-            Marker.ScanWords(state, start, end);
+            PoolGaps.Scan(state, start, end);
         }
+        else if (end > start)
+        {
+            Read(state, start, end);
+        }
+    }
+
+    /// <summary>Reads root memory that is nothing else.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read(ChildState* state, nuint start, nuint end)
+    {
+        state->Context->Counters->RootBytes += (long)(end - start);
+        Marker.ScanWords(state, start, end);
     }
 
     // Words the parent kept from memory that this copy does not hold. Bounded wait: the parent may have died.
@@ -250,7 +272,7 @@ internal static unsafe class RootScan
         counters->UnreadableBytes += live->BytesUnreadable;
         for (long i = 0; i < live->WordCount; i++)
         {
-            Marker.ScanWord(state, state->Context->LiveWords[i], 0);
+            Marker.ScanWord(state, state->Context->LiveWords[i], state->Context->LivePlaces == null ? 0 : state->Context->LivePlaces[i]);
         }
     }
 }

@@ -2,6 +2,7 @@
 // What it is: one running detector: its options, its scanner thread, its exit reporter.
 // Who calls it: Startup and LeakDetector create it; everything else of this folder works for it.
 // The one idea: whoever wants a report gets it from the scanner thread through a request; nobody else scans or builds.
+using NativeLeak.Questions;
 using NativeLeak.Reporting;
 
 namespace NativeLeak.Scheduling;
@@ -9,7 +10,7 @@ namespace NativeLeak.Scheduling;
 /// <summary>One running detector.</summary>
 internal sealed class DetectorSession : IDisposable
 {
-    // 96 bytes each, touched only as far as they are needed: 96 MiB at most.
+    // 104 bytes each, touched only as far as they are needed: 104 MiB at most.
     private const int MaximumLostBlocks = 1 << 20;
     private const int SamplesPerGroup = 3;
 
@@ -72,6 +73,45 @@ internal sealed class DetectorSession : IDisposable
         return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
     }
 
+    /// <summary>Asks for a scan whose leaks become the baseline.</summary>
+    public Task<LeakReport> ClearAsync(CancellationToken cancellation)
+    {
+        ReportRequest report = CreateRequest(ReportReason.Api, Options.MinimumAge) with { TakesBaseline = true };
+        ScanRequest request = new(report, cancellation);
+        _scanner.Enqueue(request);
+        return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
+    }
+
+    /// <summary>Asks about an address: <c>who=</c>, <c>dump=</c> or <c>path=</c> and hexadecimal digits. A command that is
+    /// none gets an answer with an error.</summary>
+    public async Task<LeakAnswer> AskAsync(string command, CancellationToken cancellation)
+    {
+        if (!Question.TryParse(command, out Question question, out string error))
+        {
+            return AnswerBuilder.Refuse(command, error);
+        }
+
+        if (!Judges)
+        {
+            return AnswerBuilder.Refuse(question.Command, "no answer: at level count no scan is made");
+        }
+
+        ReportRequest report = CreateRequest(ReportReason.Api, Options.MinimumAge);
+        ScanRequest request = new(report with { Parameters = report.Parameters with { Question = question } }, cancellation);
+        _scanner.Enqueue(request);
+        LeakReport result = await request.Result.WaitAsync(cancellation).ConfigureAwait(false);
+        return result.Answer ?? AnswerBuilder.Refuse(question.Command, string.Join("; ", result.Coverage.Warnings));
+    }
+
+    /// <summary>Asks for a scan that tells the blocks of one check only, whatever their age.</summary>
+    public Task<LeakReport> CheckAsync(uint check, string name, CancellationToken cancellation)
+    {
+        ReportRequest report = CreateRequest(ReportReason.Api, TimeSpan.Zero) with { Check = check, CheckName = name };
+        ScanRequest request = new(report, cancellation);
+        _scanner.Enqueue(request);
+        return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
+    }
+
     /// <summary>What a report for this reason needs to know.</summary>
     public ReportRequest CreateRequest(ReportReason reason, TimeSpan minimumAge)
     {
@@ -80,6 +120,9 @@ internal sealed class DetectorSession : IDisposable
             minimumAge, options.ManagedHeap, options.InteriorPointersKeepBlocks, MaximumLostBlocks)
         {
             SampleIntervalBytes = _facts.Tracker.SampleIntervalBytes,
+            CanFinalize = reason != ReportReason.Exit,
+            Heuristics = options.Heuristics,
+            RemembersHolders = options.ScanInterval > TimeSpan.Zero && reason is ReportReason.Scan or ReportReason.Api,
         };
         List<string> warnings = [.. options.Set.Warnings];
         // Order: acquire; pairs with the write when a listener throws on its pool thread.
@@ -97,6 +140,7 @@ internal sealed class DetectorSession : IDisposable
     {
         // Nothing lives on: the youngest block is as lost as the oldest.
         ReportRequest report = CreateRequest(reason, minimumAge: TimeSpan.Zero);
+        report = report with { Parameters = report.Parameters with { IsLast = true } };
         if (_scanner.IsCurrent)
         {
             return Failed("the process ended from the scanner thread", report);
@@ -113,13 +157,13 @@ internal sealed class DetectorSession : IDisposable
     public void Write(LeakReport report) => ReportOutput.Write(report, Options);
 
     /// <summary>Writes what a scheduled scan found, and tells the listeners.</summary>
-    public void OnLeaksFound(LeakReport report, IReadOnlyList<LeakGroup> found)
+    public void OnLeaksFound(LeakReport report, IReadOnlyList<LeakGroup> found, IReadOnlyList<MisuseGroup> misuse)
     {
         LeakDetectorOptions options = Options;
         // A file holds the whole state, like the exit report that will replace it; a stream gets what is new.
         ReportOutput.Write(
-            ReportPath.IsStandardError(options.LogPath) ? report with { Leaks = found } : report, options);
-        if (LeaksFound is { } listeners && HasListeners())
+            ReportPath.IsStandardError(options.LogPath) ? report with { Leaks = found, Misuse = misuse } : report, options);
+        if (found.Count > 0 && LeaksFound is { } listeners && HasListeners())
         {
             ThreadPool.UnsafeQueueUserWorkItem(_ => Tell(listeners, new LeaksFoundEventArgs(report, found)), null);
         }

@@ -12,6 +12,24 @@ internal readonly record struct ScanParameters(
 {
     /// <summary>Mean number of bytes between two recorded blocks; 0: every block is recorded.</summary>
     public long SampleIntervalBytes { get; init; }
+
+    /// <summary>Whether lost blocks get a checksum of their content.</summary>
+    public bool WantsChecksums { get; init; }
+
+    /// <summary>Whether finalizers still run: the runtime raises ProcessExit on the thread that would run them.</summary>
+    public bool CanFinalize { get; init; }
+
+    /// <summary>What the scan shall answer about one address.</summary>
+    public Questions.Question Question { get; init; }
+
+    /// <summary>Whether the scan writes down what holds each block, for later scans. Every scan reads what is there.</summary>
+    public bool RemembersHolders { get; init; }
+
+    /// <summary>By which signs a pointer into a block counts as one to its start.</summary>
+    public InteriorHeuristics Heuristics { get; init; }
+
+    /// <summary>Whether the process ends with this scan: blocks on their way are judged.</summary>
+    public bool IsLast { get; init; }
 }
 
 /// <summary>Contract: one scan of the process. Pre: called on the dedicated scanner thread. Post: an outcome, whatever

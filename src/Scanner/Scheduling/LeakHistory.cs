@@ -1,4 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+using NativeLeak.Reporting;
+
 namespace NativeLeak.Scheduling;
 
 /// <summary>Remembers which leaks were already told, so that a schedule tells each only once (kmemleak's REPORTED flag,
@@ -6,6 +8,14 @@ namespace NativeLeak.Scheduling;
 internal sealed class LeakHistory
 {
     private Dictionary<(string Fingerprint, LeakKind Kind), long>? _blocks;
+    private HashSet<string>? _misuse;
+
+    /// <summary>The mistakes that no earlier call was given, and remembers them.</summary>
+    public IReadOnlyList<MisuseGroup> TakeNew(IReadOnlyList<MisuseGroup> misuse)
+    {
+        HashSet<string> known = _misuse ??= [];
+        return [.. misuse.Where(group => known.Add(MisuseDescriber.Identity(group)))];
+    }
 
     /// <summary>The groups with more blocks than at any earlier call, and remembers them.</summary>
     public IReadOnlyList<LeakGroup> TakeNew(IReadOnlyList<LeakGroup> groups)

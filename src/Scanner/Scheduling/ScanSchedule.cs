@@ -9,9 +9,14 @@ namespace NativeLeak.Scheduling;
 /// <param name="session">Whose options and listeners count.</param>
 internal sealed class ScanSchedule(DetectorSession session)
 {
+    // Long enough for a pointer in a register or in a message to arrive somewhere; short beside any interval.
+    private static readonly TimeSpan s_confirmationDelay = TimeSpan.FromMilliseconds(250);
+
     private readonly LeakHistory _history = new();
+    private readonly SuspectHistory _suspects = new();
     private readonly Stopwatch _sinceLast = new();
     private TimeSpan _delay;
+    private bool _isConfirming;
 
     /// <summary>Starts the clock.</summary>
     public void Begin()
@@ -25,12 +30,22 @@ internal sealed class ScanSchedule(DetectorSession session)
     public TimeSpan? DueIn() => _delay > TimeSpan.Zero ? _delay - _sinceLast.Elapsed : null;
 
     /// <summary>What a scheduled scan is asked for.</summary>
-    public ReportRequest CreateRequest() => session.CreateRequest(ReportReason.Scan, session.Options.MinimumAge);
+    public ReportRequest CreateRequest()
+    {
+        ReportRequest request = session.CreateRequest(ReportReason.Scan, session.Options.MinimumAge);
+        _suspects.MinimumUnreferencedScans = session.Options.MinimumUnreferencedScans;
+        return _suspects.MinimumUnreferencedScans == 0
+            ? request
+            : request with { Suspects = _suspects, Parameters = request.Parameters with { WantsChecksums = true } };
+    }
 
     /// <summary>Tells what a scheduled scan found that is new, and plans the next.</summary>
     public void OnReport(LeakReport report)
     {
-        _delay = session.Options.ScanInterval;
+        // What was never seen before is looked at again at once, one time: a check is a scan and, if it has news, a second.
+        // In between the thread serves whoever waits for a report.
+        _isConfirming = !_isConfirming && report.IsConclusive && _suspects.AwaitsConfirmation;
+        _delay = _isConfirming ? s_confirmationDelay : session.Options.ScanInterval;
         _sinceLast.Restart();
         if (!report.IsConclusive)
         {
@@ -39,9 +54,10 @@ internal sealed class ScanSchedule(DetectorSession session)
         }
 
         IReadOnlyList<LeakGroup> found = _history.TakeNew(report.Leaks);
-        if (found.Count > 0)
+        IReadOnlyList<MisuseGroup> misuse = _history.TakeNew(report.Misuse);
+        if (found.Count > 0 || misuse.Count > 0)
         {
-            session.OnLeaksFound(report, found);
+            session.OnLeaksFound(report, found, misuse);
         }
     }
 }

@@ -4,7 +4,9 @@
 // The one idea: scans never overlap, and whatever goes wrong in one ends as an inconclusive report, so that nobody who
 // waits is ever left alone.
 using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.Questions;
 using NativeLeak.Reporting;
+using NativeLeak.Roots;
 using NativeLeak.Verdicts;
 
 namespace NativeLeak.Scheduling;
@@ -132,8 +134,24 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
             }
 
             _scan ??= createScan();
-            using ScanOutcome outcome = _scan.Run(request.Parameters);
-            return builder.Build(outcome, request);
+            using ProvidedRoots provided = ProvidedRoots.Collect(LeakDetector.RootProviders);
+            ReportRequest asked = provided.Extend(request);
+            using ScanOutcome outcome = _scan.Run(request.Parameters).Within(request.Check);
+            if (outcome.IsConclusive && !asked.HasGaps)
+            {
+                request.Suspects?.Observe(outcome.Lost);
+                if (request.TakesBaseline)
+                {
+                    Baseline.Take(outcome.Lost);
+                }
+            }
+
+            return request.Parameters.Question.Kind == QuestionKind.None
+                ? builder.Build(outcome, asked)
+                : builder.BuildFailed("a question was asked", asked) with
+                {
+                    Answer = new AnswerBuilder(facts).Build(outcome, request.Parameters.Question),
+                };
         }
         catch (Exception exception)
         {

@@ -19,8 +19,10 @@ internal static unsafe class Classifier
     [MethodImpl(ChildCode.Options)]
     public static bool Run(ChildState* state)
     {
+        HintPhases.MarkIgnored(state);
         MarkPossible(state);
         MarkFreed(state);
+        HintPhases.MarkTransient(state);
         MarkYoung(state);
         LostGraph.Build(state);
         return Write(state);
@@ -104,12 +106,14 @@ internal static unsafe class Classifier
     private static PackedRecord* Record(ChildState* state, int block)
         => state->Context->Records.Entries + state->Index.Record[block];
 
+    /// <summary>The verdict on a block.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static Verdict VerdictOf(ChildState* state, int block) => (byte)(state->Index.State[block] & Reach.Mask) switch
+    public static Verdict VerdictOf(ChildState* state, int block) => (byte)(state->Index.State[block] & Reach.Mask) switch
     {
-        Reach.Strong => Verdict.Reachable,
+        Reach.Strong or Reach.Frail => Verdict.Reachable,
         Reach.Weak => Verdict.Possible,
         Reach.Young => Verdict.Young,
+        Reach.Ignored => Verdict.Ignored,
         _ => state->Leader[block] == block ? Verdict.Definite : Verdict.Indirect,
     };
 
@@ -136,10 +140,16 @@ internal static unsafe class Classifier
                 counters->Reachable.Blocks++;
                 counters->Reachable.Bytes += (long)ByteCount(state, i);
                 SampleWeight.Add(ref counters->Reachable.Estimate, ByteCount(state, i), state->Context->SampleInterval);
+                bool isFrail = (state->Index.State[i] & Reach.Mask) == Reach.Frail;
+                counters->Held.FrailBlocks += isFrail ? 1 : 0;
+                counters->Held.FrailBytes += isFrail ? (long)ByteCount(state, i) : 0;
             }
         }
 
-        counters->BlockBytes = counters->Reachable.Bytes + counters->Possible.Bytes + counters->Young.Bytes;
+        HintPhases.CountIgnored(state);
+        counters->BlockBytes = counters->Reachable.Bytes + counters->Possible.Bytes + counters->Young.Bytes
+            + counters->Ignored.Bytes;
+        HolderTable.Remember(state);
         ChildArena.Free(entryOf, ((nuint)count + 1) * sizeof(uint));
         return true;
     }
@@ -186,12 +196,14 @@ internal static unsafe class Classifier
                 uint entry = (uint)counters->LostCount++;
                 entryOf[i] = entry + 1;
                 WriteEntry(state, context->Lost + entry, i, kind, entryOf[leader] == 0 ? uint.MaxValue : entryOf[leader] - 1);
+                LostDetail.Write(state, entry, i, kind);
             }
         }
     }
 
+    /// <summary>Writes what is known of a block.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static void WriteEntry(ChildState* state, LostBlock* entry, int block, Verdict verdict, uint leader)
+    public static void WriteEntry(ChildState* state, LostBlock* entry, int block, Verdict verdict, uint leader)
     {
         PackedRecord* record = Record(state, block);
         nuint address = state->Index.Start[block];
@@ -205,10 +217,13 @@ internal static unsafe class Classifier
         entry->Api = (byte)RecordStateWord.Api(record->StateWord);
         entry->Flags = (byte)RecordStateWord.Flags(record->StateWord);
         entry->Leader = leader;
-        entry->HolderAddress = verdict == Verdict.Possible ? state->HolderAddress[block] : 0;
-        entry->HolderValue = verdict == Verdict.Possible ? state->HolderValue[block] : 0;
+        entry->HolderAddress = verdict == Verdict.Possible ? state->Holders[block].Address : 0;
+        entry->HolderValue = verdict == Verdict.Possible ? state->Holders[block].Value : 0;
         nint wanted = entry->BlockByteCount < LostBlock.SampleByteCount ? (nint)entry->BlockByteCount : LostBlock.SampleByteCount;
         nint got = SafeRead.Copy(state->OwnProcessId, address, entry->Sample, wanted);
         entry->SampleCount = (byte)(got < 0 ? 0 : got);
+        entry->Checksum = state->Context->WantsChecksums != 0 && verdict != Verdict.Young
+            ? ContentChecksum.Of(state, address, entry->BlockByteCount)
+            : 0;
     }
 }

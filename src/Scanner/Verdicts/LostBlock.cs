@@ -4,14 +4,14 @@ using System.Runtime.InteropServices;
 namespace NativeLeak.Verdicts;
 
 /// <summary>
-/// One block that is not reachable, as the child writes it into shared pages and the parent reads it. 96 bytes.
+/// One block that is not reachable, as the child writes it into shared pages and the parent reads it. 104 bytes.
 /// Addresses in it never enter managed memory uncomplemented: a report must not keep a leak alive for the next scan.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = ByteCount)]
 internal unsafe struct LostBlock
 {
     /// <summary>Size of an entry in bytes.</summary>
-    public const int ByteCount = 96;
+    public const int ByteCount = 104;
 
     /// <summary>Bytes of content kept as a sample.</summary>
     public const int SampleByteCount = 30;
@@ -63,4 +63,7 @@ internal unsafe struct LostBlock
 
     /// <summary>The block's <see cref="NativeHeap.Records.BlockFlags"/>.</summary>
     [FieldOffset(95)] public byte Flags;
+
+    /// <summary>Changes with the block's content (<see cref="ContentChecksum"/>); 0 when the scan was not asked for it.</summary>
+    [FieldOffset(96)] public ulong Checksum;
 }

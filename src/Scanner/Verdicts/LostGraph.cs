@@ -48,10 +48,11 @@ internal static unsafe class LostGraph
 
     /// <summary>A pointer to <paramref name="target"/> stands in a block of the current leader.</summary>
     [MethodImpl(ChildCode.Options)]
-    public static void Edge(ChildState* state, int target)
+    public static void Edge(ChildState* state, int target, nuint word, nuint foundAt)
     {
         if (IsLost(state, target) && state->Leader[target] < 0)
         {
+            HolderNote.Write(state, target, word, foundAt);
             state->Leader[target] = state->CurrentLeader;
             state->Frontier[state->FrontierCount++] = (uint)target;
         }

@@ -39,6 +39,9 @@ internal struct ScanCounters
     /// <summary>Bytes of cached stacks of exited threads, of free C-heap chunks, and of our own memory: left out on purpose.</summary>
     public long DeadStackBytes, FreeChunkBytes, OwnBytes;
 
+    /// <summary>How reachable blocks are held, where that is worth telling.</summary>
+    public HeldCounters Held;
+
     /// <summary>Number of entries in the list of lost blocks.</summary>
     public long LostCount;
 

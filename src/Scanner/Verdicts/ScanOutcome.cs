@@ -24,8 +24,14 @@ internal abstract class ScanOutcome : IDisposable
     /// <summary>Totals and coverage. All zero when the snapshot failed.</summary>
     public required ScanCounters Counters { get; init; }
 
-    /// <summary>How the managed heap was asked to be read.</summary>
+    /// <summary>How the managed heap was read, but for a child that had no memory for tracing (its warning says so).</summary>
     public ManagedHeapMode ManagedHeap { get; init; }
+
+    /// <summary>Why it was read otherwise than asked, or what was not done for it; empty when all went as asked.</summary>
+    public string ManagedHeapReason { get; init; } = string.Empty;
+
+    /// <summary>The answer to the question that the scan was asked; null when there was none, or no answer.</summary>
+    public Questions.RawAnswer? Answer { get; init; }
 
     /// <summary>Whether no gap of the scan can have hidden a pointer: every report of a scan that is not is inconclusive.</summary>
     public bool IsConclusive => Snapshot.Status == SnapshotStatus.Completed && Snapshot.ThreadsUncovered == 0
@@ -36,6 +42,13 @@ internal abstract class ScanOutcome : IDisposable
 
     /// <summary>The lost, possible and young blocks, definite first, unordered within a kind.</summary>
     public abstract ReadOnlySpan<LostBlock> Lost { get; }
+
+    /// <summary>What is known of the pointers to each entry of <see cref="Lost"/>, in its order; empty when that could not
+    /// be kept. Valid as long.</summary>
+    public virtual ReadOnlySpan<LostDetail> Details => default;
+
+    /// <summary>The outcome for the blocks of one check only; 0: all blocks. Takes this outcome's place.</summary>
+    public virtual ScanOutcome Within(uint check) => this;
 
     /// <summary>Gives the native memory back.</summary>
     public abstract void Dispose();

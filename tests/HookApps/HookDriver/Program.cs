@@ -25,6 +25,7 @@ switch (command)
     case "realloc": ReallocCases.Run(); break;
     case "errno": ErrnoCases.Run(); break;
     case "stress": Stress.Run(int.Parse(args[2])); break;
+    case "threads": ThreadCases.Run(int.Parse(args[2])); break;
     case "exit": ExitCases.HammerDuringExit(); return 7;
     case "failfast": ExitCases.HammerThenFailFast(); break;
     case "unhandled": ExitCases.HammerThenThrow(); break;

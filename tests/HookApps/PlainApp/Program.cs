@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-// PlainApp work | early | variables | child <file> <args…> | signal | throw
+// PlainApp work | early | exhaust | variables | child <file> <args…> | signal | throw
 switch (args.Length == 0 ? "work" : args[0])
 {
     case "work":
@@ -13,6 +13,9 @@ switch (args.Length == 0 ? "work" : args[0])
         Early.FromMain = Marshal.AllocHGlobal(333);
         Console.WriteLine("early");
         return 0;
+    case "exhaust":
+        Exhaustion.Run();
+        return 6;
     case "variables":
         PrintVariables();
         return 0;

@@ -10,6 +10,8 @@ internal sealed unsafe class GuardedPages : IDisposable
 
     private readonly nuint _byteCount;
     private readonly byte* _start;
+    private byte* _hole;
+    private nuint _holeByteCount;
 
     public GuardedPages(long byteCount)
     {
@@ -31,5 +33,27 @@ internal sealed unsafe class GuardedPages : IDisposable
     public static void Unmap(void* address, nint byteCount)
         => RawSyscall.Invoke(SyscallNumber.Munmap, (nint)address, byteCount);
 
-    public void Dispose() => Platform.Pages.Release((nuint)_start, _byteCount + 4096);
+    /// <summary>
+    /// Unmaps some of these pages. From then on they are nobody's, or anybody's: the compiler's thread maps pages too, and Dispose
+    /// leaves what lies there alone.
+    /// </summary>
+    public void MakeHole(nint offset, nint byteCount)
+    {
+        _hole = _start + offset;
+        _holeByteCount = (nuint)byteCount;
+        Unmap(_hole, byteCount);
+    }
+
+    public void Dispose()
+    {
+        if (_hole == null)
+        {
+            Platform.Pages.Release((nuint)_start, _byteCount + 4096);
+            return;
+        }
+
+        byte* behind = _hole + _holeByteCount;
+        Platform.Pages.Release((nuint)_start, (nuint)(_hole - _start));
+        Unmap(behind, (nint)(_start + _byteCount + 4096 - behind));
+    }
 }

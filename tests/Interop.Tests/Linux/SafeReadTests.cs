@@ -33,7 +33,7 @@ internal sealed unsafe class SafeReadTests
     public void The_copy_stops_exactly_at_a_page_that_is_not_mapped([Values(1, 3, 7)] int hole, [Values(0, 1, 4095)] int offset)
     {
         using GuardedPages pages = Filled();
-        GuardedPages.Unmap(pages.Start + (hole * Page), Page);
+        pages.MakeHole(hole * Page, Page);
         AssertStopsAt(pages, hole, offset);
     }
 

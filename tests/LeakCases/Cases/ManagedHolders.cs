@@ -14,6 +14,7 @@ internal static class ManagedHolders
 {
     private static object? s_holder;
     private static nint s_handle;
+    private static readonly List<nint[]> s_pinnedBefore = [];
     private static TaskCompletionSource? s_gate;
 
     public static IEnumerable<LeakCase> All =>
@@ -24,7 +25,7 @@ internal static class ManagedHolders
         .. Holder("boxed", [145], static a => a),
         .. Holder("array", [46], static a => new nint[] { 0, a, 0 }),
         .. Holder("array-on-large-object-heap", [46, 138], static a => Set(new nint[100_000], a)),
-        .. Holder("array-pinned", [141], static a => Set(GC.AllocateArray<nint>(100, pinned: true), a)),
+        .. Holder("array-pinned", [141], static a => Set(MakePinned(), a)),
         .. Holder("array-of-arrays", [46], static a => new nint[][] { [], [0, a] }),
         .. Holder("array-of-two-dimensions", [46], static a => new nint[,] { { 0, 0 }, { 0, a } }),
         .. Holder("array-of-structs", [46], static a => new Entry[] { default, new() { Name = "second", Address = a } }),
@@ -68,6 +69,11 @@ internal static class ManagedHolders
             _ = WaitWith(plan.Alloc("A"), s_gate.Task);
             s_gate = held ? s_gate : null;
         }),
+        .. LeakCase.Pair("in-frozen-object", [46], static (plan, held) =>
+        {
+            nint block = plan.Alloc("A");
+            WriteFrozen(held ? block : 0);
+        }),
         .. LeakCase.Pair("timer-state", [142], static (plan, held) =>
         {
             PlantingThread.Run(() => s_holder = new Timer(
@@ -81,6 +87,14 @@ internal static class ManagedHolders
             Collect();
         }),
     ];
+
+    // Not the first object of its region: the collector's own notes point at where a region's first object stands.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static nint[] MakePinned()
+    {
+        s_pinnedBefore.Add(GC.AllocateArray<nint>(100, pinned: true));
+        return GC.AllocateArray<nint>(100, pinned: true);
+    }
 
     private static LeakCase[] Holder(string name, int[] scenarios, Func<nint, object> make)
         => LeakCase.Pair("in-" + name, scenarios, (plan, held) =>
@@ -103,6 +117,22 @@ internal static class ManagedHolders
     {
         array[^3] = address;
         return array;
+    }
+
+    // A literal is frozen: it lies outside the memory that the collector looks after.
+    private static unsafe void WriteFrozen(nint address)
+    {
+        const string Frozen = "a literal with room for one address";
+        if (GC.GetGeneration(Frozen) != int.MaxValue)
+        {
+            throw new InvalidOperationException("the literal is not frozen");
+        }
+
+        // Safety: eight aligned bytes inside the literal, which nothing else in this program uses.
+        fixed (char* characters = Frozen)
+        {
+            *(nint*)(characters + 2) = address;
+        }
     }
 
     private static unsafe PointerNode MakePointerNode(nint address) => new() { Pointer = (int*)address };

@@ -12,6 +12,7 @@ namespace LeakCases.Cases;
 internal static class ManagedLifetimes
 {
     private const int MovingCount = 1000;
+    private const string Precise = "managed_heap=precise";
 
     private static object? s_owner;
     private static object[]? s_owners;
@@ -48,6 +49,31 @@ internal static class ManagedLifetimes
             }),
         new("safe-handle-reference-returned", "safe-handle-reference-leaked", [144], [NeverListed("A")],
             static plan => DisposeReferenced(plan, giveBack: true)),
+        new("weakly-referenced", "weakly-referenced-precise", [138], [Live("A")], static plan => s_owner = Watch(plan)),
+        new("weakly-referenced-precise", "weakly-referenced", [138], [Lost("A")], static plan => s_owner = Watch(plan))
+        {
+            Options = Precise,
+        },
+        new("address-in-doubles", "address-in-doubles-precise", [], [Live("A")], static plan => s_owner = Doubles(plan)),
+        new("address-in-doubles-precise", "address-in-doubles", [], [Lost("A")], static plan => s_owner = Doubles(plan))
+        {
+            Options = Precise,
+        },
+        new("finalizer-forgets", "finalizer-forgets-and-ran", [138, 140], [Live("A")],
+            static plan => _ = new ForgetfulOwner(plan.Alloc("A")))
+        {
+            // No finalizer runs any more when a process ends: nobody can know what this one would do.
+            Options = Precise,
+        },
+        new("finalizer-forgets-and-ran", "finalizer-forgets", [138, 140], [Lost("A")], static plan =>
+        {
+            PlantingThread.Run(() => _ = new ForgetfulOwner(plan.Alloc("A")));
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        })
+        {
+            Options = Precise,
+        },
         new("static-of-loaded-context", "static-of-unloaded-context", [147], [Live("A")],
             static plan => FillContext(plan)),
         new("static-of-unloaded-context", "static-of-loaded-context", [147], [Lost("A")], static plan =>
@@ -59,6 +85,16 @@ internal static class ManagedLifetimes
 
     /// <summary>Called by reflection in a copy of this assembly that lives in a context of its own.</summary>
     public static void Keep(nint address) => s_owner = new nint[] { address };
+
+    // What only a weak reference knows is dead, but only a collection says so.
+    private static WeakReference Watch(Plan plan) => new(new[] { 0, plan.Alloc("A") });
+
+    // Bits that are an address, where no address can be.
+    private static object[] Doubles(Plan plan)
+    {
+        double bits = BitConverter.Int64BitsToDouble(plan.Alloc("A"));
+        return [new[] { 1.5, bits }, new Measured { Value = bits }, new[] { new Measurement { Name = "first", Value = bits } }];
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void MakeOwner(Plan plan, bool held)
@@ -135,6 +171,24 @@ internal static class ManagedLifetimes
         s_context = null;
         context.Unload();
         return new WeakReference(context);
+    }
+
+    private sealed class Measured
+    {
+        public double Value;
+    }
+
+    private struct Measurement
+    {
+        public string? Name;
+        public double Value;
+    }
+
+    private sealed class ForgetfulOwner(nint block)
+    {
+        private static nint s_sum;
+
+        ~ForgetfulOwner() => s_sum += block & 1;
     }
 
     private sealed class BlockHandle : SafeHandle

@@ -10,10 +10,19 @@ internal static unsafe class DetectorApi
 
     /// <summary>Makes a range a root; null when no detector is in the process.</summary>
     public static IDisposable? RegisterRoot(nint start, nuint byteCount)
+        => (IDisposable?)Find("RegisterRoot", typeof(void*), typeof(nuint))?.Invoke(null, [Pointer.Box((void*)start, typeof(void*)), byteCount]);
+
+    /// <summary>Scans while the process runs; the report as JSON, null when no detector is in the process.</summary>
+    public static string? Scan()
+    {
+        object? report = Find("Scan", typeof(CancellationToken))?.Invoke(null, [CancellationToken.None]);
+        return (string?)report?.GetType().GetMethod("ToJson", Type.EmptyTypes)!.Invoke(report, null);
+    }
+
+    private static MethodInfo? Find(string method, params Type[] parameters)
     {
         Assembly? detector = AppDomain.CurrentDomain.GetAssemblies()
             .FirstOrDefault(static assembly => assembly.GetName().Name == AssemblyName);
-        MethodInfo? register = detector?.GetType("NativeLeak.LeakDetector", throwOnError: true)!.GetMethod("RegisterRoot");
-        return (IDisposable?)register?.Invoke(null, [Pointer.Box((void*)start, typeof(void*)), byteCount]);
+        return detector?.GetType("NativeLeak.LeakDetector", throwOnError: true)!.GetMethod(method, parameters);
     }
 }

@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Globalization;
 using NativeLeak.Litmus.Frozen;
+using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.Litmus.Races;
@@ -47,7 +48,9 @@ internal sealed class DoubleFreeRace : Race
                 }
 
                 step.Wait((2 * round) + 0);
-                isWinner[thread] = broken ? plain.TryRemove() : store.TryRemove(address, out _);
+                // One by the general way, one by that of a hook.
+                isWinner[thread] = broken ? plain.TryRemove()
+                    : thread == 0 ? store.TryRemove(address, out _) : store.Remove(address, ThreadNumbers.Current).IsFound;
                 step.Wait((2 * round) + 1);
                 if (thread == 0 && isWinner[0] == isWinner[1])
                 {

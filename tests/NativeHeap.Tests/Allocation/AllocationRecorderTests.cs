@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Reclamation;
 using NativeLeak.NativeHeap.Records;
+using NativeLeak.NativeHeap.Tests.Misuse;
 
 namespace NativeLeak.NativeHeap.Tests.Allocation;
 
@@ -55,7 +56,7 @@ internal sealed unsafe class AllocationRecorderTests
 
     private static void FreeRecorded(nuint address)
     {
-        AllocationRecorder.OnFreeing(address, out nuint byteCount);
+        nuint byteCount = Frees.Take(address);
         CHeap.Free((void*)address, byteCount);
     }
 }

@@ -2,8 +2,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Reclamation;
 using NativeLeak.NativeHeap.Records;
+using NativeLeak.NativeHeap.Tests.Misuse;
 
 namespace NativeLeak.NativeHeap.Tests.Allocation;
 
@@ -42,7 +44,7 @@ internal sealed unsafe class HookBodyTests
             }
         }
 
-        AllocationRecorder.OnFreeing(block);
+        Frees.Take(block);
         CHeap.Free((void*)block);
     }
 
@@ -118,8 +120,8 @@ internal sealed unsafe class HookBodyTests
             nuint inside = (nuint)CHeap.Malloc(8);
             AllocationRecorder.OnAllocated(inside, 8, AllocationApi.Unknown, BlockFlags.None, 0, 0x7E57_0030);
             Assert.That(RecordTable.TryRemove(inside, out _), Is.False);
-            AllocationRecorder.OnFreeing(inside);
-            AllocationRecorder.OnFreeing(before);
+            Frees.Take(inside);
+            Frees.Take(before);
             CHeap.Free((void*)inside);
         }
 
@@ -132,9 +134,8 @@ internal sealed unsafe class HookBodyTests
     public void AFreeOfAnUnknownBlockIsCounted()
     {
         long unknown = RecordTable.Counters.UnknownFrees;
-        AllocationRecorder.OnFreeing(0x7E57_0040);
-        AllocationRecorder.OnFreeing(0);
-        Assert.That(AllocationRecorder.OnReallocating(0x7E57_0050).HasRecord, Is.False);
+        Frees.Take(0x7E57_0040);
+                Frees.End(Frees.Begin(0x7E57_0050), 0x7E57_0050, 0, 0);
         Assert.That(RecordTable.Counters.UnknownFrees, Is.EqualTo(unknown + 2));
     }
 
@@ -144,18 +145,16 @@ internal sealed unsafe class HookBodyTests
         const nuint Address = 0x7E57_0060;
         AllocationRecorder.OnAllocated(Address, 50, AllocationApi.NativeMemoryAlloc, BlockFlags.Aligned, 0, 0x7E57_0070);
         BlockRecord before = Peek(Address);
-        ReallocTicket ticket = AllocationRecorder.OnReallocating(Address);
-        Assert.That(ticket.HasRecord);
+        HeldRealloc held = Frees.Begin(Address);
         using (EpochGuard guard = RecordTable.EnterGuard())
         {
             Assert.That(RecordTable.TryFind(in guard, Address, out _), Is.False, "no record while the heap decides");
         }
 
-        AllocationRecorder.OnReallocated(in ticket, 0, 5000, AllocationApi.NativeMemoryRealloc, BlockFlags.None, 0, 0x7E57_0080);
+        Frees.End(in held, Address, 0, 5000);
         BlockRecord after = Peek(Address);
         Assert.That(after, Is.EqualTo(before));
-        ticket = AllocationRecorder.OnReallocating(Address);
-        AllocationRecorder.OnReallocated(in ticket, 0, 0, AllocationApi.NativeMemoryRealloc, BlockFlags.None, 0, 0x7E57_0080);
+        Frees.End(Frees.Begin(Address), Address, 0, 0);
         Assert.That(RecordTable.TryRemove(Address, out _), Is.False, "realloc to zero freed it");
     }
 
@@ -194,7 +193,7 @@ internal sealed unsafe class HookBodyTests
                     handedOver.Enqueue(block);
                     if (handedOver.TryDequeue(out nint other))
                     {
-                        RecordedMemory.Free((void*)other);
+                        RecordedMemory.Free((void*)other, FreeingApi.NativeMemoryFree);
                     }
                 }
             });
@@ -210,7 +209,7 @@ internal sealed unsafe class HookBodyTests
         collector.Join();
         while (handedOver.TryDequeue(out nint block))
         {
-            RecordedMemory.Free((void*)block);
+            RecordedMemory.Free((void*)block, FreeingApi.NativeMemoryFree);
         }
 
         Assert.That(RecordTable.Counters.LiveBlocks, Is.EqualTo(live));

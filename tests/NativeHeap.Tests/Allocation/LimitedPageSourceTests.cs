@@ -11,6 +11,9 @@ internal sealed unsafe class LimitedPageSourceTests
     private const nuint Page = 4096;
     private const nuint Step = 2 << 20;
 
+    // The table's heads, which are on the account from the beginning.
+    private const long Heads = 16 * (long)Page;
+
     [Test]
     public void OnlyPagesThatWereTouchedAreCounted()
     {
@@ -32,32 +35,68 @@ internal sealed unsafe class LimitedPageSourceTests
     }
 
     [Test]
-    public void WhatIsTouchedReachesTheLimitAndWhatIsOnlyCommittedDoesNot()
+    public void GrowthIsChargedBeforeItIsTouchedAndASparseTableAsItIs()
     {
         using TestPages inner = new();
-        long elsewhere = 0;
-        LimitedPageSource pages = new(inner, () => elsewhere) { ByteLimit = 3 * (long)Step };
+        LimitedPageSource pages = new(inner, static () => (long)Step) { ByteLimit = (3 * (long)Step) + Heads };
         nuint memory = pages.Reserve(16 * Step);
         pages.BeginCharging();
-        for (nuint i = 0; i < 8; i++)
-        {
-            Assert.That(pages.Commit(memory + (i * Step), Step), "nothing is touched yet");
-        }
-
-        // Safety: inside the committed eight steps.
-        new Span<byte>((void*)memory, (int)Step).Fill(1);
-        Assert.That(pages.UsedByteCount, Is.EqualTo((long)Step));
-        elsewhere = (long)Step;
-        Assert.That(pages.Commit(memory + (8 * Step), Step), "a step touched, a step elsewhere, and this one");
-        elsewhere++;
-        Assert.That(pages.Commit(memory + (9 * Step), Step), Is.False);
+        Assert.That(pages.ChargedByteCount, Is.EqualTo((long)Step + Heads), "what is taken elsewhere");
+        Assert.That(pages.CommitSparse(memory, 8 * Step), "not charged yet");
+        Assert.That(pages.TryCharge(Step));
+        Assert.That(pages.Commit(memory + (8 * Step), Step));
+        Assert.That(pages.TryCharge(1), Is.False);
         Assert.That(pages.WasRefusedByLimit);
-        Assert.That(pages.AllocatePrivate(Step), Is.EqualTo(nuint.Zero));
-        Assert.That(pages.AllocateShared(Step), Is.EqualTo(nuint.Zero));
+        Assert.That(pages.Commit(memory + (9 * Step), Page), Is.False);
+        Assert.That(pages.AllocatePrivate(Page), Is.EqualTo(nuint.Zero));
+        Assert.That(pages.AllocateShared(Page), Is.EqualTo(nuint.Zero));
+        // Safety: inside the committed steps.
+        new Span<byte>((void*)memory, (int)Page).Fill(1);
+        Assert.That(pages.UsedByteCount, Is.EqualTo((long)(Step + Page)));
+        Assert.That(pages.ChargedByteCount, Is.EqualTo(pages.ByteLimit));
+        pages.Charge(-(nint)Step);
+        Assert.That(pages.TryCharge(Step), "what was not used is room again");
         pages.Release(memory, 16 * Step);
-        Assert.That(pages.UsedByteCount, Is.EqualTo(elsewhere));
-        nuint more = pages.AllocatePrivate(Page);
-        Assert.That(more, Is.Not.EqualTo(nuint.Zero), "what was given back is room again");
+        Assert.That(pages.UsedByteCount, Is.EqualTo((long)Step));
+        Assert.That(pages.AllocatePrivate(Step), Is.Not.EqualTo(nuint.Zero), "and what was given back");
+    }
+
+    // A start in every window, in every page of slots, and in every region: what one record costs differs by a factor of 1,000.
+    [TestCase(64, 6)]
+    [TestCase(64 << 10, 6)]
+    [TestCase(256 << 10, 6)]
+    [TestCase(256 << 10, 40)]
+    public void WhatIsInUseNeverPassesTheLimit(long spacing, long limitMegabytes)
+    {
+        const int Threads = 4;
+        using TestPages inner = new();
+        LimitedPageSource pages = new(inner, static () => 0) { ByteLimit = limitMegabytes << 20 };
+        RecordStore store = RecordStore.TryCreate(pages)!;
+        pages.BeginCharging();
+        long recorded = 0;
+        Thread[] threads = [.. Enumerable.Range(0, Threads).Select(lane => new Thread(() =>
+        {
+            // The table's addresses end at 2^47.
+            for (long i = lane; i < (1L << 47) / spacing && store.Insert((nuint)(i * spacing), 16, AllocationApi.Unknown,
+                BlockFlags.None, 0); i += Threads)
+            {
+                Interlocked.Increment(ref recorded);
+            }
+        }))];
+        Array.ForEach(threads, static thread => thread.Start());
+        Array.ForEach(threads, static thread => thread.Join());
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(store.IsFull);
+            Assert.That(pages.WasRefusedByLimit);
+            Assert.That(recorded, Is.GreaterThan(100));
+            Assert.That(pages.UsedByteCount, Is.LessThanOrEqualTo(pages.ChargedByteCount), "paid for before it was touched");
+            // A thread's first 128 bytes cannot be refused: each of these threads may have come to a page of stripes of its own.
+            Assert.That(pages.ChargedByteCount, Is.LessThanOrEqualTo((limitMegabytes << 20) + (Threads * (long)Page)));
+            // The account is at most four times what a sparse index takes.
+            Assert.That(pages.UsedByteCount, Is.GreaterThan(limitMegabytes << 17));
+            Assert.That(store.FindBrokenInvariant(), Is.Null);
+        }
     }
 
     [Test]

@@ -58,6 +58,82 @@ internal sealed class ThreadNumberTableTests
     }
 
     [Test]
+    public void WhatAnEndedThreadLeftIsClaimedOnceAndALivingThreadsNever()
+    {
+        using TestPages pages = new();
+        ThreadNumberTable table = ThreadNumberTable.TryCreate(pages, 10)!;
+        ushort mine = table.Assign();
+        Assert.That(table.TryClaimEnded(out _), Is.False);
+        List<ushort> ended = [OnNewThread(table, null), OnNewThread(table, null), OnNewThread(table, null)];
+        List<ushort> claimed = [];
+        for (int i = 0; i < 20; i++)
+        {
+            if (table.TryClaimEnded(out ushort number))
+            {
+                claimed.Add(number);
+                Assert.That(number, Is.Not.EqualTo(mine));
+                if (claimed.Count > 1)
+                {
+                    table.EndClaim(number);
+                }
+            }
+        }
+
+        Assert.That(claimed, Is.EquivalentTo(ended));
+        // The one whose claim has not ended is nobody's yet; the others may bear threads again.
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.That(OnNewThread(table, null), Is.Not.EqualTo(claimed[0]).And.Not.EqualTo(mine));
+        }
+    }
+
+    // A thread id that the kernel gave to somebody else: the bearer counts as alive, and nothing is taken from anybody.
+    [Test]
+    public void AnEndedThreadWhoseIdIsBorneByAnotherCountsAsAlive()
+    {
+        using TestPages pages = new();
+        ThreadNumberTable table = ThreadNumberTable.TryCreate(pages, 2)!;
+        Assert.That(table.Assign(), Is.EqualTo((ushort)1));
+        Assert.That(table.Assign(), Is.EqualTo((ushort)2), "one living thread id behind two numbers");
+        Assert.That(OnNewThread(table, null), Is.Zero);
+        Assert.That(table.TryClaimEnded(out _), Is.False);
+    }
+
+    [Test]
+    public void OfManyThreadsEachEndedOneIsClaimedByOne()
+    {
+        const int Ended = 200, Claimers = 8;
+        using TestPages pages = new();
+        ThreadNumberTable table = ThreadNumberTable.TryCreate(pages, 1000)!;
+        for (int i = 0; i < Ended; i++)
+        {
+            OnNewThread(table, null);
+        }
+
+        int[] claims = new int[1001];
+        using Barrier everybody = new(Claimers);
+        Thread[] threads = [.. Enumerable.Range(0, Claimers).Select(_ => new Thread(() =>
+        {
+            table.Assign();
+            everybody.SignalAndWait();
+            for (int i = 0; i < 20 * Ended; i++)
+            {
+                if (table.TryClaimEnded(out ushort number))
+                {
+                    Interlocked.Increment(ref claims[number]);
+                    table.EndClaim(number);
+                }
+            }
+
+            everybody.SignalAndWait();
+        }))];
+        Array.ForEach(threads, static thread => thread.Start());
+        Array.ForEach(threads, static thread => thread.Join());
+        Assert.That(claims.Take(Ended + 1).Skip(1), Has.All.EqualTo(1));
+        Assert.That(claims.Skip(Ended + 1), Has.All.Zero);
+    }
+
+    [Test]
     public void TheProcessesNumbersAreStableWithinAThreadAndDifferBetweenThreads()
     {
         Assert.That(ThreadNumbers.Initialize());

@@ -60,6 +60,41 @@ internal sealed class ReaderRecoveryTests
         Assert.That(_store.Epochs.ActiveReaders, Is.EqualTo(1));
     }
 
+    // The kernel gave the dead reader's thread id to a younger thread. Hooks, which read no files, take that one for the reader:
+    // then nothing is released, which costs memory only. A report looks when the bearer was born.
+    [Test]
+    public void ADeadReaderWhoseThreadIdIsBorneByAYoungerThreadIsReleasedByTheThoroughLookOnly()
+    {
+        EpochActor actor = new(_store.Epochs);
+        actor.Enter();
+        actor.Die();
+        actor.Dispose();
+        using EpochActor young = new(_store.Epochs);
+        young.Enter();
+        GiveIdAway(minutesAgo: 0);
+        Assert.That(_store.Epochs.ReleaseDead(), Is.Zero, "somebody bears that id");
+        Assert.That(_store.Epochs.ReleaseDead(thorough: true), Is.Zero, "and may have been there when the guard began");
+        GiveIdAway(minutesAgo: 60 * 24);
+        Assert.That(_store.Epochs.ReleaseDead(), Is.Zero);
+        Assert.That(_store.Epochs.ReleaseDead(thorough: true), Is.EqualTo(1), "it was born after the guard began");
+        Assert.That(_store.Epochs.ActiveReaders, Is.EqualTo(1), "the young one's own guard is its own");
+        young.Exit();
+        Assert.That(_store.Epochs.IsQuiet);
+    }
+
+    // The first slot is the dead reader's, the second the young one's. As the kernel would: same identity, the other's id.
+    private unsafe void GiveIdAway(int minutesAgo)
+    {
+        const System.Reflection.BindingFlags Hidden = System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic;
+        object field = typeof(EpochDomain).GetField("_slots", Hidden)!.GetValue(_store.Epochs)!;
+        // Safety: the domain's slots, of which two are in use.
+        ReaderSlot* slots = (ReaderSlot*)System.Reflection.Pointer.Unbox(field);
+        Assert.That((slots[0].Owner != 0, slots[1].Owner != 0), Is.EqualTo((true, true)));
+        slots[0].Owner = (slots[0].Owner & ~0xFFFF_FFFFUL) | (uint)slots[1].Owner;
+        // The clock counts ticks of 16 ms.
+        slots[0].EnteredTick = unchecked(CoarseClock.NowTicks - (uint)(minutesAgo * 60_000 / 16));
+    }
+
     [Test]
     public void ADeadReadersGarbageIsReclaimedByTheAllocatingThreadsThemselves()
     {
@@ -164,22 +199,27 @@ internal sealed class ReaderRecoveryTests
     [Test]
     public void AForkIsMadeOfAnEntryThatWasNeverARecord()
     {
-        // A revoked reader may pin any entry that it once found as a record; three such are free.
-        for (nuint at = 0x1_0000; at < 0x1_0300; at += 0x100)
+        // A revoked reader may pin any entry that it once found as a record; four such are free.
+        for (nuint at = 0x1_0000; at < 0x1_0400; at += 0x100)
         {
             _store.Insert(at, 1, AllocationApi.Unknown, BlockFlags.None, 0);
         }
 
-        for (nuint at = 0x1_0000; at < 0x1_0300; at += 0x100)
+        for (nuint at = 0x1_0000; at < 0x1_0400; at += 0x100)
         {
             _store.TryRemove(at, out _);
         }
 
-        // Two blocks of one window make a fork; the third of the three is still free for a record.
+        // Three blocks of one window make a fork; the last of the four is still free for a record.
         _store.Insert(0x2_0000, 1, AllocationApi.Unknown, BlockFlags.None, 1);
         _store.Insert(0x2_0010, 1, AllocationApi.Unknown, BlockFlags.None, 2);
-        _store.Insert(0x3_0000, 1, AllocationApi.Unknown, BlockFlags.None, 3);
-        Assert.That(new[] { IndexOf(0x2_0000), IndexOf(0x2_0010), IndexOf(0x3_0000) }, Is.EquivalentTo(new[] { 1u, 2u, 3u }));
+        Assert.That(_store.ForkCount, Is.Zero);
+        _store.Insert(0x2_0020, 1, AllocationApi.Unknown, BlockFlags.None, 3);
+        Assert.That(_store.ForkCount, Is.EqualTo(1));
+        _store.Insert(0x3_0000, 1, AllocationApi.Unknown, BlockFlags.None, 4);
+        Assert.That(
+            new[] { IndexOf(0x2_0000), IndexOf(0x2_0010), IndexOf(0x2_0020), IndexOf(0x3_0000) },
+            Is.EquivalentTo(new[] { 1u, 2u, 3u, 4u }));
     }
 
     [Test]

@@ -53,12 +53,15 @@ internal sealed unsafe class RecordStoreInvariantTests
         return entry;
     }
 
-    // Blocks 16 apart share forks: the sub-slot of the granule.
+    // Of blocks 16 apart the first has the slot, the others the sub-slots of a fork in the second one.
     private static uint* FindSlot(RecordStore store, nuint address)
     {
         FrozenRecords frozen = store.Freeze();
         uint* leaf = (uint*)frozen.Aligned.Directory[0];
-        uint fork = leaf[address >> 6] & AddressIndex.IndexMask;
-        return (uint*)(frozen.Entries + fork) + ((address >> 4) & 3);
+        nuint window = address >> 6, granule = (address >> 4) & 3;
+        uint second = leaf[window + AddressIndex.SecondOffset];
+        return leaf[window] >> AddressIndex.GranuleShift == granule && leaf[window] != 0 ? leaf + window
+            : (second & AddressIndex.ForkBit) == 0 ? leaf + window + AddressIndex.SecondOffset
+            : (uint*)(frozen.Entries + (second & AddressIndex.IndexMask)) + granule;
     }
 }

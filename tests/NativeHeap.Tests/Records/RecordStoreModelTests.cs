@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using FsCheck;
 using FsCheck.Fluent;
+using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Reclamation;
 using NativeLeak.NativeHeap.Records;
 
@@ -90,6 +91,12 @@ internal sealed class RecordStoreModelTests
                     model[address] = (step.Size, site);
                     break;
                 case Operation.Remove:
+                    if (step.Size % 2 != 0)
+                    {
+                        RemoveAsAFreeDoes(address);
+                        break;
+                    }
+
                     Assert.That(store.TryRemove(address, out BlockRecord removed), Is.EqualTo(model.Remove(address, out var old)));
                     if (removed.Address != 0)
                     {
@@ -111,6 +118,14 @@ internal sealed class RecordStoreModelTests
             }
 
             Compare(address);
+        }
+
+        void RemoveAsAFreeDoes(nuint address)
+        {
+            RemovedBlock removed = store.Remove(address, ThreadNumbers.Current);
+            bool isKnown = model.Remove(address, out (int Size, uint Site) old);
+            Assert.That(removed.IsFound, Is.EqualTo(isKnown));
+            Assert.That(!isKnown || ((int)removed.ByteCount, removed.Site) == old);
         }
 
         void Compare(nuint address)

@@ -75,12 +75,25 @@ internal static class CaseVerdicts
                 $"{block.Name}: allocator {leak.GetProperty("allocator")} instead of {allocator}", MayBeChance: false));
         }
 
+        if (block.Name == "A" && leakCase.LastHolder is { } holder && kind != "possible" && !WasHeldBy(leak, holder))
+        {
+            differences.Add(new($"{block.Name}: the last holder is no {holder}: {leak.GetProperty("lastHolder")}", MayBeChance: false));
+        }
+
         if (block.Name == "A" && leakCase.Site is { } site && !Names(leak, site))
         {
             differences.Add(new(
                 $"{block.Name}: no frame of its stack names {site} with file and line: {leak.GetProperty("stack")}",
                 MayBeChance: false));
         }
+    }
+
+    // The scan that missed it comes after the one that saw it; between them it was lost.
+    private static bool WasHeldBy(JsonElement leak, string holder)
+    {
+        JsonElement last = leak.GetProperty("lastHolder");
+        return last.ValueKind == JsonValueKind.Object && last.GetProperty("missedByScan").GetInt32() > last.GetProperty("seenByScan").GetInt32()
+            && last.GetProperty("holder").GetProperty("description").GetString()!.Contains(holder, StringComparison.Ordinal);
     }
 
     private static bool Names(JsonElement leak, string method) => leak.GetProperty("stack").EnumerateArray().Any(frame =>
@@ -123,7 +136,14 @@ internal static class CaseVerdicts
         }
 
         long live = report.GetProperty("totals").GetProperty("reachable").GetProperty("blocks").GetInt64();
-        long held = leakCase.Blocks.Sum(b => Math.Max(0, (b.Count ?? 0) - b.Definite - b.Indirect - b.Possible));
+        long held = leakCase.Blocks.Sum(b => Math.Max(0, (b.Count ?? 0) - b.Definite - b.Indirect - b.Possible - b.Ignored - b.Gone));
+        long ignored = report.GetProperty("totals").GetProperty("ignored").GetProperty("blocks").GetInt64();
+        int hidden = leakCase.Blocks.Sum(b => b.Ignored);
+        if (ignored != hidden)
+        {
+            differences.Add(new($"{ignored} blocks are ignored instead of {hidden}", MayBeChance: true));
+        }
+
         if (live < held)
         {
             differences.Add(new($"{live} blocks are reachable; the case holds {held}", MayBeChance: false));

@@ -70,17 +70,21 @@ internal sealed class CaseVerdictsTests
     public void AnInconclusiveScanIsNoticed()
         => Assert.That(Differences(RightLeaks(), conclusive: "false"), Has.Count.EqualTo(1));
 
+    [Test]
+    public void ABlockThatIsIgnoredAndShouldNotBeIsNoticed()
+        => Assert.That(Differences(RightLeaks(), ignored: 1), Has.Count.EqualTo(1));
+
     private static string[] RightLeaks()
         => [Leak("definite", s_canary, 1, 0), Leak("definite", s_a, 1, 1), Leak("indirect", s_b, 1, 0)];
 
-    private static IReadOnlyList<VerdictDifference> Differences(string[] leaks, string conclusive = "true")
+    private static IReadOnlyList<VerdictDifference> Differences(string[] leaks, string conclusive = "true", int ignored = 0)
     {
         using JsonDocument report = JsonDocument.Parse($$"""
             {
               "conclusive": {{conclusive}},
               "coverage": { "threadsFound": 2, "threadsParked": 2 },
               "scan": { "number": 1 },
-              "totals": { "reachable": { "blocks": 1 } },
+              "totals": { "reachable": { "blocks": 1 }, "ignored": { "blocks": {{ignored}} } },
               "leaks": [ {{string.Join(",", leaks)}} ]
             }
             """);

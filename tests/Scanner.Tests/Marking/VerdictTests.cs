@@ -139,6 +139,25 @@ internal sealed unsafe class VerdictTests
     }
 
     [Test]
+    public void Blocks_that_a_younger_one_was_carved_over_were_freed_behind_our_back()
+    {
+        using MarkingWorld world = new(3, 4096);
+        world.AddBlock(96, 32, ordinal: 2);
+        world.AddBlock(160, 128, ordinal: 3); // reaches beyond the younger one
+        nuint younger = world.AddBlock(64, 192, ordinal: 5);
+        nuint behind = world.AddBlock(256, 64, ordinal: 4); // over the tail of the second
+        world.Scan();
+        Assert.Multiple(() =>
+        {
+            Assert.That(world.Counters.FreedBehindOurBack.Blocks, Is.EqualTo(2));
+            Assert.That(world.Counters.FreedBehindOurBack.Bytes, Is.EqualTo(160));
+            Assert.That(world.Counters.Live.Blocks, Is.EqualTo(2));
+            Assert.That(world.VerdictOf(younger), Is.EqualTo(Verdict.Definite));
+            Assert.That(world.VerdictOf(behind), Is.EqualTo(Verdict.Definite));
+        });
+    }
+
+    [Test]
     public void An_unreadable_page_in_a_reached_block_is_counted_and_the_rest_is_still_followed()
     {
         using MarkingWorld world = new(3, 5 * 4096);

@@ -106,7 +106,8 @@ internal sealed class AllocatorNamesTests
         foreach (AllocationApi api in Enum.GetValues<AllocationApi>().Where(static api => api != AllocationApi.Unknown))
         {
             string[] parts = AllocatorNames.Name(api).Split('.');
-            Type type = parts[0] == "Marshal" ? typeof(Marshal) : typeof(NativeMemory);
+            Type type = Array.Find(
+                [typeof(Marshal), typeof(NativeMemory), typeof(LeakHints), typeof(BlockPool)], known => known.Name == parts[0])!;
             Assert.That(type.GetMethods().Select(static method => method.Name), Has.Member(parts[1]), api.ToString());
         }
     }

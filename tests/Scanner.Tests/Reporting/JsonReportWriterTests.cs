@@ -11,17 +11,20 @@ internal sealed class JsonReportWriterTests
     private const string Leak = "{fingerprint:string,kind:string,blocks:number,bytes:number,indirectBlocks:number,"
         + "indirectBytes:number,allocator:string,tag:null,firstAgeSeconds:number,lastAgeSeconds:number,threads:[string],"
         + "stack:[{method:string,assembly:string,file:null,line:null,native:false}],"
-        + "samples:[{address:string,size:number,ordinal:number,hex:string}],evidence:string,estimate:null}";
+        + "samples:[{address:string,size:number,ordinal:number,hex:string}],evidence:string,heldBy:null,"
+        + "lastHolder:{holder:{place:string,description:string},seenByScan:number,missedByScan:number,blocks:number},"
+        + "estimate:null}";
 
     // interface.md, schema nativeleak.report/1, in its order.
     private const string Schema = "{schema:string,tool:{name:string,version:string},"
         + "process:{pid:number,name:string,runtime:string,os:string,startedAt:string,reportedAt:string,reason:string},"
         + "conclusive:true,"
-        + "coverage:{tier:string,unseen:[string],mode:string,managedHeap:string,threadsFound:number,threadsParked:number,"
-        + "rootBytes:number,blockBytes:number,unreadableBytes:number,warnings:[string]},"
-        + "scan:{number:number,pauseMilliseconds:number,durationMilliseconds:number},"
+        + "coverage:{tier:string,unseen:[string],mode:string,managedHeap:string,managedHeapReason:null,threadsFound:number,"
+        + "threadsParked:number,rootBytes:number,blockBytes:number,unreadableBytes:number,warnings:[string]},"
+        + "scan:{number:number,pauseMilliseconds:number,durationMilliseconds:number},check:null,"
         + "totals:{live:" + Total + ",reachable:" + Total + ",definite:" + Total + ",indirect:" + Total + ",possible:" + Total
-        + ",young:" + Total + ",ignored:" + Total + ",suppressed:" + Total + "},"
+        + ",young:" + Total + ",ignored:" + Total + ",suppressed:" + Total + ",unconfirmed:" + Total + ",weaklyHeld:" + Total + "},"
+        + "heuristics:[{name:string,blocks:number,bytes:number}],"
         + "tracker:{level:string,sampleIntervalBytes:null,memoryBytes:number,memoryLimitBytes:null,recordedBlocks:number,"
         + "freedBlocks:number,unknownFrees:number,missedBlocks:number,endedAt:null},estimates:null,"
         + "leaks:[" + Leak + "],stillAllocated:[],misuse:[],suppressions:[]}";

@@ -142,6 +142,7 @@ internal sealed class ReportBuilderTests
             new FakeFacts(), FakeOutcome.Of(SnapshotStatus.Completed, ScanWarning.ManagedHeapConservative));
         Assert.That(report.IsConclusive, Is.True);
         Assert.That(report.Coverage.ManagedHeap, Is.EqualTo("conservative"));
+        Assert.That(report.Coverage.ManagedHeapReason, Does.Contain("no memory"));
         Assert.That(report.Coverage.Warnings, Has.Count.EqualTo(1));
     }
 

@@ -35,6 +35,7 @@ internal static class SampleReports
             Indirect = new BlockTotal(2, 64),
             Possible = new BlockTotal(1, 40),
         },
+        Heuristics = [new HeuristicTotal(InteriorHeuristics.Length64, new BlockTotal(2, 80))],
         Leaks =
         [
             new LeakGroup
@@ -57,6 +58,7 @@ internal static class SampleReports
                 ],
                 Samples = [new LeakSample(0x7F00, 4096, 17, "48690a")],
                 Evidence = "no pointer to it was found",
+                LastHolder = new LastHolder(new LeakHolder("object", "Ingest.Parser._row"), 3, 4, 1),
             },
             new LeakGroup
             {

@@ -14,6 +14,7 @@ internal sealed class TextReportWriterTests
             #1 at Ingest.Program.Main(string[])
             (2 framework frame(s) folded, the innermost System.Text.Helper.Make<T>())
           why: no pointer to it was found
+          last held by Ingest.Parser._row (object collected, or field overwritten), lost between scan 3 and 4 (1 block(s))
           lost with it: 64 byte(s) in 2 block(s) that hang from it
           12.5 s old; by thread 3 "worker"; fingerprint 0123456789abcdef
           block 0x7f00, 4096 byte(s), allocation 17, content 48 69 0a |Hi.|
@@ -26,6 +27,7 @@ internal sealed class TextReportWriterTests
         ==4711==NATIVELEAK: WARNING: no lines for frames of Plugin
         ==4711==NATIVELEAK: live 5000 byte(s) in 10 block(s): reachable 800 byte(s) in 6 block(s), young 0 byte(s) in 0 block(s), ignored 0 byte(s) in 0 block(s)
         ==4711==NATIVELEAK: coverage: snapshot, managed heap trace, 12 of 12 threads stopped, 1000 bytes of roots and 200 bytes of blocks read, 0 unreadable
+        ==4711==NATIVELEAK: reachable by a heuristic: length64 2 block(s)
         ==4711==NATIVELEAK: tracker: level on, 110 block(s) recorded, 100 freed, 2 free(s) of blocks without a record; 65536 bytes of its own memory, no limit
         ==4711==NATIVELEAK: allocations seen: runtime hook (exports); not seen: memory that native libraries allocate themselves
         ==4711==NATIVELEAK: more: NATIVELEAK_VERBOSITY=1 unfolds framework frames, NATIVELEAK_FORMAT=json gives everything, NATIVELEAK_OPTIONS=help=1 lists all options

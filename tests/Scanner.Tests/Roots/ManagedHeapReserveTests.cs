@@ -12,6 +12,7 @@ internal sealed class ManagedHeapReserveTests
     private static readonly ulong s_reserve = 0x7f00_0000_0000;
     private const ulong Size = 0x1_0000_0000 + 0x31_a000; // the regions are aligned inside it, as measured
     private static readonly ulong s_end = s_reserve + 0x1_0000_0000;
+    private static readonly ulong[] s_regionSizes = [4 << 20];
     private static readonly ulong s_inside = s_reserve + 0x80_0100;
 
     private static readonly Mapping[] s_heap =
@@ -24,7 +25,7 @@ internal sealed class ManagedHeapReserveTests
 
     [Test]
     public void The_reserve_is_found_between_gaps()
-        => Assert.That(ManagedHeapLayouts.FindReserve(s_heap, (nuint)s_inside, Size), Is.EqualTo(new MemoryRange((nuint)s_reserve, (nuint)s_end)));
+        => Assert.That(ManagedHeapLayouts.FindReserve(s_heap, (nuint)s_inside, Size, s_regionSizes), Is.EqualTo(new MemoryRange((nuint)s_reserve, (nuint)s_end)));
 
     [Test]
     public void A_thread_stack_right_below_is_not_taken_for_managed_memory()
@@ -40,7 +41,7 @@ internal sealed class ManagedHeapReserveTests
         Assert.Multiple(() =>
         {
             Assert.That(ByContiguity(mappings).Start, Is.LessThan((nuint)s_reserve), "the control must be wrong here");
-            Assert.That(ManagedHeapLayouts.FindReserve(mappings, (nuint)s_inside, Size), Is.EqualTo(new MemoryRange((nuint)s_reserve, (nuint)s_end)));
+            Assert.That(ManagedHeapLayouts.FindReserve(mappings, (nuint)s_inside, Size, s_regionSizes), Is.EqualTo(new MemoryRange((nuint)s_reserve, (nuint)s_end)));
         });
     }
 
@@ -56,7 +57,7 @@ internal sealed class ManagedHeapReserveTests
         Assert.Multiple(() =>
         {
             Assert.That(ByContiguity(mappings).End, Is.GreaterThan((nuint)s_end), "the control must be wrong here");
-            Assert.That(ManagedHeapLayouts.FindReserve(mappings, (nuint)s_inside, Size), Is.EqualTo(new MemoryRange((nuint)s_reserve, (nuint)s_end)));
+            Assert.That(ManagedHeapLayouts.FindReserve(mappings, (nuint)s_inside, Size, s_regionSizes), Is.EqualTo(new MemoryRange((nuint)s_reserve, (nuint)s_end)));
         });
     }
 
@@ -65,10 +66,27 @@ internal sealed class ManagedHeapReserveTests
     {
         Assert.Multiple(() =>
         {
-            Assert.That(ManagedHeapLayouts.FindReserve(s_heap, (nuint)s_inside, Size * 2) == default, Is.True);
-            Assert.That(ManagedHeapLayouts.FindReserve(s_heap, (nuint)s_inside, 0x1000_0000) == default, Is.True);
-            Assert.That(ManagedHeapLayouts.FindReserve([], (nuint)s_inside, Size) == default, Is.True);
-            Assert.That(ManagedHeapLayouts.FindReserve(s_heap, (nuint)(s_end + 5), Size) == default, Is.True);
+            Assert.That(ManagedHeapLayouts.FindReserve(s_heap, (nuint)s_inside, Size * 2, s_regionSizes) == default, Is.True);
+            Assert.That(ManagedHeapLayouts.FindReserve(s_heap, (nuint)s_inside, 0x1000_0000, s_regionSizes) == default, Is.True);
+            Assert.That(ManagedHeapLayouts.FindReserve([], (nuint)s_inside, Size, s_regionSizes) == default, Is.True);
+            Assert.That(ManagedHeapLayouts.FindReserve(s_heap, (nuint)(s_end + 5), Size, s_regionSizes) == default, Is.True);
+        });
+    }
+
+    [Test]
+    public void Smaller_regions_begin_where_large_ones_cannot()
+    {
+        // A reserve for regions of one mebibyte: its first region is aligned to that and to nothing more.
+        const ulong Shift = 3UL << 20;
+        Mapping[] mappings = [.. s_heap.Select(static m => m with { Start = m.Start + (nuint)Shift, End = m.End + (nuint)Shift })];
+        const ulong Exact = 0x1_0000_0000 + 0x7_a000;
+        Assert.Multiple(() =>
+        {
+            Assert.That(ManagedHeapLayouts.FindReserve(mappings, (nuint)(s_inside + Shift), Exact, s_regionSizes) == default, Is.True);
+            Assert.That(
+                ManagedHeapLayouts.FindReserve(mappings, (nuint)(s_inside + Shift), Exact, [4 << 20, 2 << 20, 1 << 20]),
+                Is.EqualTo(new MemoryRange((nuint)(s_reserve + Shift), (nuint)(s_end + Shift))));
+            Assert.That(ManagedHeapLayouts.FindReserve(mappings, (nuint)(s_inside + Shift), Exact, [3 << 20]) == default, Is.True, "no power of two");
         });
     }
 

@@ -176,6 +176,65 @@ internal sealed class DetectorSessionTests
         Assert.That(File.Exists(_folder + "/r"), Is.False);
     }
 
+    [Test]
+    public async Task ACheckLooksTwiceBeforeItTellsAndAnExitDoesNotWait()
+    {
+        using SemaphoreSlim told = new(0);
+        LeaksFoundEventArgs? event1 = null;
+        int number = 0;
+        FakeScan scan = new(() => FakeOutcome.Numbered(++number, Lost.Block(1, Verdict.Definite, 8)));
+        OptionSet set = Options("first_scan=1ms,scan_interval=off,log_path=" + _folder + "/r");
+        using DetectorSession session = new(
+            new LeakDetectorOptions(set), new FakeFacts(), () => scan, TimeSpan.FromMinutes(1))
+        {
+            LeaksFound = arguments =>
+            {
+                event1 = arguments;
+                told.Release();
+            },
+        };
+        session.Start();
+        await told.WaitAsync();
+        Assert.Multiple(() =>
+        {
+            Assert.That(event1!.Report.Scan.Number, Is.EqualTo(2), "the first look of a check tells nothing");
+            Assert.That(event1.Report.Totals.Definite.Blocks, Is.EqualTo(1));
+            Assert.That(event1.Report.Totals.Unconfirmed.Blocks, Is.Zero);
+            Assert.That(scan.Seen.All(static parameters => parameters.WantsChecksums), Is.True);
+        });
+
+        LeakReport atExit = session.MakeExitReport(ReportReason.Exit, TimeSpan.FromMinutes(1));
+        Assert.That((atExit.Scan.Number, atExit.Totals.Definite.Blocks), Is.EqualTo((3, 1L)), "no check in between");
+        Assert.That(scan.Seen[^1].WantsChecksums, Is.False);
+    }
+
+    [Test]
+    public async Task ABlockOfChangingContentIsToldOnRequestAndNeverByASchedule()
+    {
+        int number = 0;
+        FakeScan scan = new(() =>
+        {
+            LostBlock block = Lost.Block(1, Verdict.Definite, 8);
+            block.Checksum = (ulong)++number;
+            return FakeOutcome.Numbered(number, block);
+        });
+        OptionSet set = Options("first_scan=1ms,scan_interval=1ms,log_path=" + _folder + "/r");
+        using DetectorSession session = new(
+            new LeakDetectorOptions(set), new FakeFacts(), () => scan, TimeSpan.FromMinutes(1))
+        {
+            LeaksFound = static _ => Assert.Fail("told"),
+        };
+        session.Start();
+        while (scan.Seen.Count < 6)
+        {
+            await Task.Yield();
+        }
+
+        LeakReport report = await session.ScanAsync(CancellationToken.None);
+        Assert.That(report.Totals.Definite.Blocks, Is.EqualTo(1));
+        Assert.That(File.Exists(_folder + "/r"), Is.False);
+    }
+
     private static async Task<LeakReport> WaitFor(DetectorSession session, Predicate<LeakReport> isThere)
     {
         while (true)

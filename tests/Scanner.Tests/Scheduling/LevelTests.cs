@@ -33,6 +33,21 @@ internal sealed class LevelTests
             string all = lines.Single(static line => line.StartsWith("all=", StringComparison.Ordinal)).Split(' ')[0][4..];
             Assert.That(int.Parse(all, CultureInfo.InvariantCulture), Is.GreaterThanOrEqualTo(8 * (20_000 + 6_667)));
             Assert.That(lines, Has.One.Contains("recording ended at").And.Contains("max_tracker_memory"));
+            // What is there before the first block is more than the smaller limit.
+            Assert.That(lines, limit < 2 << 20 ? Has.One.Contains("within=") : Has.One.Contains("within=True"));
+        }
+    }
+
+    // The first start changes the runtime's functions amid their callers, the others begin and end recording: 210 starts in all.
+    [TestCase(1)]
+    [TestCase(20)]
+    public void AStartAmidThreadsThatAllocateAndFreeLeavesTheCountersBalanced(int starts)
+    {
+        for (int i = 0; i < 10; i++)
+        {
+            string[] lines = Run("race starts=" + starts);
+            Assert.That(lines, Does.Contain("live=0 bytes=0 balanced=True recorded=True unknown=True raced=True"),
+                string.Join('\n', lines));
         }
     }
 

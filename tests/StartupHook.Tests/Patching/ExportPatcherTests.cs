@@ -1,5 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using NativeLeak.Interop;
+using NativeLeak.Interop.Linux;
 using NativeLeak.Interop.Linux.Patching;
 
 namespace NativeLeak.StartupHook.Tests.Patching;
@@ -37,7 +38,7 @@ internal sealed class ExportPatcherTests
     }
 
     [Test]
-    public void A_stub_out_of_reach_is_reached_by_an_absolute_jump()
+    public void A_wrapper_whose_stub_is_out_of_reach_is_left_alone()
     {
         CodePage page = CodePage.Anywhere();
         CodePage far = CodePage.FarAway();
@@ -45,16 +46,34 @@ internal sealed class ExportPatcherTests
         nuint stub = far.AddReturning(2);
         page.Seal();
         far.Seal();
-        byte[] before = CodePage.BytesAt(wrapper);
-        CodePatch patch = Plan(wrapper, stub);
-        using (Assert.EnterMultipleScope())
+        Assert.That(ExportPatcher.TryPlan(wrapper, WrapperByteCount, ExportShape.TailJump, stub, ReadExecute, out string reason), Is.Null);
+        Assert.That(reason, Does.Contain("within 2 GiB"));
+    }
+
+    // Everything a page of the step of the search could hit is taken: what is left are gaps of a few pages.
+    [Test]
+    public void Where_address_space_is_full_the_stub_page_goes_into_a_gap()
+    {
+        const nuint PageBytes = 0x1000, ModuleBytes = 0x40000;
+        nuint span = (nuint)4 << 30;
+        nuint area = Platform.Pages.Reserve(span);
+        Assert.That(area, Is.Not.EqualTo(nuint.Zero));
+        // Safety: the area is ours and nobody's memory.
+        nuint hole = area + (span / 2) + 0x12_3000;
+        Assert.That(RawSyscall.Invoke(SyscallNumber.Munmap, (nint)hole, (nint)PageBytes), Is.EqualTo((nint)0));
+        try
         {
-            Assert.That(patch.TryApply(out string reason), Is.True, reason);
-            Assert.That(CodePage.Call(wrapper), Is.EqualTo(2));
-            Assert.That(CodePage.BytesAt(wrapper)[..6], Is.EqualTo((byte[])[0xFF, 0x25, 0, 0, 0, 0]));
-            Assert.That(patch.TryUndo(out _), Is.True);
-            Assert.That(CodePage.BytesAt(wrapper), Is.EqualTo(before));
-            Assert.That(CodePage.Call(wrapper), Is.EqualTo(1));
+            MemoryRange module = new(area + (span / 2) - ModuleBytes, area + (span / 2));
+            StubPage? page = StubPage.TryCreate(module);
+            Assert.That(page, Is.Not.Null);
+            Assert.That(page!.Range.Start, Is.EqualTo(hole));
+            page.Discard();
+        }
+        finally
+        {
+            // The hole is nobody's, or somebody else's by now.
+            Platform.Pages.Release(area, hole - area);
+            RawSyscall.Invoke(SyscallNumber.Munmap, (nint)(hole + PageBytes), (nint)(area + span - hole - PageBytes));
         }
     }
 

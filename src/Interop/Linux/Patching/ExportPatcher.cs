@@ -4,9 +4,10 @@
 // The one idea: only code that is byte for byte what we know is touched, and the change is such that a thread standing
 // anywhere in the old function still finishes well. The six small exports are
 //     55 | 48 89 E5 | 5D | E9 rel32        push rbp; mov rbp,rsp; pop rbp; jmp malloc@plt
-// so changing nothing but rel32 is safe at every instruction boundary, and the state at the jump is the state at entry.
-// The absolute jump (FF 25 00000000 imm64) over the first 14 bytes is for the one longer function, and for when no stub
-// page was to be had within ±2 GiB; there a thread suspended between byte 1 and 13 would be lost, so it comes second.
+// so changing nothing but rel32 is safe at every instruction boundary, and the state at the jump is the state at entry. They
+// are never changed otherwise: a thread that stands inside the old bytes would go on in the middle of the new ones. So a
+// stub page out of reach is a refusal, and import slots are the answer. The one longer function has no such place: it gets
+// an absolute jump (FF 25 00000000 imm64) over its first 14 bytes; a thread suspended between byte 1 and 13 would be lost.
 using System.Buffers.Binary;
 using System.Runtime.Versioning;
 
@@ -60,8 +61,14 @@ internal static unsafe class ExportPatcher
         Span<byte> replacement = stackalloc byte[CodePatch.ByteCount];
         code.CopyTo(replacement);
         long displacement = (long)stub - (long)(address + TailJumpByteCount);
-        if (shape == ExportShape.TailJump && displacement == (int)displacement)
+        if (shape == ExportShape.TailJump)
         {
+            if (displacement != (int)displacement)
+            {
+                reason = "no stub page within 2 GiB of it";
+                return null;
+            }
+
             BinaryPrimitives.WriteInt32LittleEndian(replacement[TailJumpDisplacement..], (int)displacement);
         }
         else

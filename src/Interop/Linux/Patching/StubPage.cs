@@ -3,6 +3,7 @@
 // Who calls it: the runtime hook, once per installation.
 // The one idea: stubs are written while the page is not executable and the page is sealed before any address is used,
 // so it is never writable and executable at once. It lives as long as the process: a thread may be in it at any time.
+using System.Globalization;
 using System.Runtime.Versioning;
 
 namespace NativeLeak.Interop.Linux.Patching;
@@ -39,6 +40,13 @@ internal sealed unsafe class StubPage
             }
         }
 
+        // Address space can be full of others' reservations, with small gaps between them.
+        nuint inGap = TryMapInGap(module);
+        if (inGap != 0)
+        {
+            return new StubPage(inGap);
+        }
+
         nuint anywhere = Map(0, 0);
         return anywhere == 0 ? null : new StubPage(anywhere);
     }
@@ -67,6 +75,42 @@ internal sealed unsafe class StubPage
 
     /// <summary>Gives the page back. Only when none of its addresses was ever published.</summary>
     public void Discard() => RawSyscall.Invoke(SyscallNumber.Munmap, (nint)_start, (nint)PageBytes);
+
+    // The page nearest to the module in each gap between two mappings, from the nearest gap on. The C heap grows upwards into
+    // the gap behind it, which stays free.
+    private static nuint TryMapInGap(MemoryRange module)
+    {
+        List<(nuint Distance, nuint Address)> places = [];
+        nuint lastEnd = 0x10000;
+        bool isBehindHeap = false;
+        foreach (string line in File.ReadLines("/proc/self/maps"))
+        {
+            int dash = line.IndexOf('-', StringComparison.Ordinal), blank = line.IndexOf(' ', StringComparison.Ordinal);
+            nuint start = nuint.Parse(line.AsSpan(0, dash), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            bool isBelow = start <= module.Start;
+            nuint address = isBelow ? start - PageBytes : lastEnd;
+            nuint distance = isBelow ? module.End - address : address + PageBytes - module.Start;
+            if (start >= lastEnd + PageBytes && distance < Reach && !isBehindHeap)
+            {
+                places.Add((distance, address));
+            }
+
+            lastEnd = nuint.Parse(line.AsSpan(dash + 1, blank - dash - 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            isBehindHeap = line.EndsWith("[heap]", StringComparison.Ordinal);
+        }
+
+        places.Sort(static (left, right) => left.Distance.CompareTo(right.Distance));
+        foreach ((_, nuint address) in places)
+        {
+            nuint mapped = TryMapAt(address);
+            if (mapped != 0)
+            {
+                return mapped;
+            }
+        }
+
+        return 0;
+    }
 
     // Kernels before 4.17 take the flag for a hint and may map elsewhere; that is undone.
     private static nuint TryMapAt(nuint address)

@@ -1,8 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Runtime.CompilerServices;
-using NativeLeak.NativeHeap.Allocation;
 
-namespace NativeLeak.Roots;
+namespace NativeLeak.NativeHeap.Allocation;
 
 /// <summary>Learns how this C heap marks its free chunks, by asking it.</summary>
 internal static unsafe class FreeChunkKey
@@ -11,7 +10,7 @@ internal static unsafe class FreeChunkKey
 
     /// <summary>
     /// The word glibc (2.34 and later: a random number per process) writes into chunks that wait in a thread's cache, or 0
-    /// when the heap does not behave like glibc's in any respect that <see cref="FreeChunks"/> relies on.
+    /// when the heap does not behave like glibc's in any respect that the scanner's FreeChunks and HeapChunk relies on.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoOptimization)]
     public static nuint Find()

@@ -1,0 +1,189 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the last stack walk of each thread, so that a stack that is still the same is not walked again.
+// Who calls it: SiteDepot, on every recorded allocation.
+// The one idea: a walk is a function of where it starts, of the words it reads on the stack and of FrameSizes. All of
+// them are kept; if every one still has its value, the walk would end with the same site, and so it is not made. The
+// walk follows a chain of loads that wait for each other; the comparison's loads do not.
+// Safety: see Recall: whatever is read lies between the caller's frame and the end of the calling thread's own stack.
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NativeLeak.Interop;
+
+namespace NativeLeak.NativeHeap.Allocation;
+
+/// <summary>What one walk read and what came of it; one per thread number, in native pages, written by its thread only.</summary>
+/// <remarks>
+/// <code>
+///    0 frame pointer   8 return address   16 stack pointer   24 stack end      where the walk started
+///   32 version of FrameSizes   36 site's word   40 bytes of links   42 bytes of words   44 walks since it served
+///   48 links: (frame, word at frame, word above it) …          framed methods: upwards
+///      words: (address, word) …                                methods without a frame, replaced methods: downwards
+/// 2112 end
+/// </code>
+/// </remarks>
+[StructLayout(LayoutKind.Explicit, Size = ByteCount)]
+internal unsafe struct WalkMemo
+{
+    /// <summary>Size in bytes: room for the longest walk, whatever its methods are.</summary>
+    public const int ByteCount = 2112;
+
+    private const int HeadByteCount = 48;
+    private const int LinkByteCount = 24;
+    private const int WordByteCount = 16;
+
+    // Memos in a row that served nobody: from here on only every so many walks are kept, the others cost nothing more.
+    private const uint FutileCount = 4, FutileInterval = 8;
+
+    private static byte* s_memos;
+
+    [FieldOffset(0)] private nuint _framePointer;
+    [FieldOffset(8)] private nuint _returnAddress;
+    [FieldOffset(16)] private nuint _stackPointer;
+    [FieldOffset(24)] private nuint _stackEnd;
+    [FieldOffset(32)] private int _version;
+    [FieldOffset(36)] private uint _siteWord;
+    [FieldOffset(40)] private ushort _linksByteCount;
+    [FieldOffset(42)] private ushort _wordsByteCount;
+    [FieldOffset(44)] private uint _walks;
+
+    /// <summary>Reserves one for every thread number. False when the system refuses: then every walk is made.</summary>
+    public static bool Initialize()
+    {
+        if (s_memos == null)
+        {
+            nuint byteCount = (nuint)(ThreadNumberTable.MaximumCount + 1) * ByteCount;
+            nuint address = Platform.Pages.Reserve(byteCount);
+            if (address != 0 && !Platform.Pages.Commit(address, byteCount))
+            {
+                Platform.Pages.Release(address, byteCount);
+                address = 0;
+            }
+
+            s_memos = (byte*)address;
+        }
+
+        return s_memos != null;
+    }
+
+    /// <summary>The memo of a thread; null for threads without a number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static WalkMemo* Of(ushort thread)
+        => thread == 0 || s_memos == null ? null : (WalkMemo*)(s_memos + ((nuint)thread * ByteCount));
+
+    /// <summary>The word of the site that a walk from here would end with; 0 when it must be made.</summary>
+    // Safety: the start is the same, and so is the end of the stack, which is the calling thread's. The kept addresses lie
+    // above the start (it was checked then, and where the start is only a frame pointer, it is checked again that it lies
+    // above this very frame) and below the end: all of it is stack in use by this thread, whoever kept the memo.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Recall(WalkMemo* memo, in AllocationCall call, nuint stackEnd)
+    {
+        nuint here;
+        if (memo->_returnAddress != call.ReturnAddress || memo->_framePointer != call.FramePointer
+            || memo->_stackPointer != call.StackPointer || memo->_stackEnd != stackEnd
+            || memo->_version != FrameSizes.Version
+            || (call.StackPointer != 0 ? call.StackPointer : call.FramePointer) <= (nuint)(&here))
+        {
+            return 0;
+        }
+
+        nuint difference = 0;
+        byte* at = (byte*)memo + HeadByteCount;
+        byte* last = at + memo->_linksByteCount - LinkByteCount;
+        for (; at < last; at += 2 * LinkByteCount)
+        {
+            difference |= Compare((nuint*)at) | Compare((nuint*)(at + LinkByteCount));
+        }
+
+        difference |= at == last ? Compare((nuint*)at) : 0;
+
+        at = (byte*)memo + ByteCount;
+        for (byte* end = at - memo->_wordsByteCount; at > end;)
+        {
+            at -= WordByteCount;
+            difference |= **(nuint**)at ^ ((nuint*)at)[1];
+        }
+
+        if (difference != 0)
+        {
+            return 0;
+        }
+
+        memo->_walks = 0;
+        return memo->_siteWord;
+    }
+
+    /// <summary>Whether the walk that is now made should be kept; if not, the memo is empty from now on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsWorthwhile(WalkMemo* memo)
+    {
+        uint walks = memo->_walks++;
+        if (walks < FutileCount || walks % FutileInterval == 0)
+        {
+            return true;
+        }
+
+        memo->_returnAddress = 0;
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nuint Compare(nuint* link)
+    {
+        nuint* frame = (nuint*)link[0];
+        return (frame[0] ^ link[1]) | (frame[1] ^ link[2]);
+    }
+
+    /// <summary>Begins a memo. Pre: <paramref name="version"/> was read before the walk's first look at FrameSizes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Start(WalkMemo* memo, in AllocationCall call, nuint stackEnd, int version)
+    {
+        memo->_siteWord = 0;
+        memo->_framePointer = call.FramePointer;
+        memo->_returnAddress = call.ReturnAddress;
+        memo->_stackPointer = call.StackPointer;
+        memo->_stackEnd = stackEnd;
+        memo->_version = version;
+        memo->_linksByteCount = 0;
+        memo->_wordsByteCount = 0;
+    }
+
+    /// <summary>Keeps what the last step of a walk read. Call it after each step, the failed one too.</summary>
+    // Safety: at most StackWalker.MaximumDepth - 1 steps, each at most two words: they fit between head and end.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(WalkMemo* memo, in StackCursor cursor)
+    {
+        if (cursor.LastStep == StackCursor.Step.Link)
+        {
+            nuint* link = (nuint*)((byte*)memo + HeadByteCount + memo->_linksByteCount);
+            link[0] = cursor.StackPointer - (2 * (nuint)sizeof(nuint));
+            link[1] = cursor.FramePointer;
+            link[2] = cursor.ReturnAddress;
+            memo->_linksByteCount += LinkByteCount;
+        }
+        else if (cursor.LastStep != StackCursor.Step.None)
+        {
+            AddWords(memo, in cursor);
+        }
+    }
+
+    /// <summary>Ends a memo whose walk ended with this site.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Finish(WalkMemo* memo, uint siteWord) => memo->_siteWord = siteWord;
+
+    private static void AddWords(WalkMemo* memo, in StackCursor cursor)
+    {
+        AddWord(memo, cursor.StackPointer - (nuint)sizeof(nuint), cursor.ReturnAddress);
+        if (cursor.LastStep == StackCursor.Step.Replaced)
+        {
+            AddWord(memo, cursor.LastFrame, cursor.FramePointer);
+        }
+    }
+
+    private static void AddWord(WalkMemo* memo, nuint address, nuint word)
+    {
+        memo->_wordsByteCount += WordByteCount;
+        nuint* pair = (nuint*)((byte*)memo + ByteCount - memo->_wordsByteCount);
+        pair[0] = address;
+        pair[1] = word;
+    }
+}

@@ -1,0 +1,144 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: insert and remove as they nearly always go: a 16-aligned address in a leaf that exists, a thread with a
+// number and free entries of its own, no reader, nothing in the way.
+// Who calls it: RecordTable, inlined into every recorded allocation and free.
+// The one idea: what is not as usual is noticed before anything was changed and goes to the general methods, so that here
+// is one straight line with one interlocked operation; and everything that does not depend on it is loaded before it,
+// since no later load can overtake it.
+// Safety: as in RecordStore.
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using NativeLeak.NativeHeap.Allocation;
+
+namespace NativeLeak.NativeHeap.Records;
+
+internal sealed unsafe partial class RecordStore
+{
+    /// <summary>The slot of an address, its cache line under way; null when it must be created or is not aligned.</summary>
+    // Safety: a prefetch reads nothing.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint* Approach(nuint address)
+    {
+        uint* slot = AddressIndex.FindAligned(_directory, address);
+        Sse.Prefetch0(slot);
+        return slot;
+    }
+
+    /// <summary>Records a block. False when it could not be recorded; the block itself is unaffected.</summary>
+    /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>.</param>
+    /// <param name="address">Start of the block.</param>
+    /// <param name="byteCount">Bytes asked for.</param>
+    /// <param name="api">The API.</param>
+    /// <param name="flags">Flags of the block.</param>
+    /// <param name="site">Site of the block.</param>
+    /// <param name="thread">The calling thread's number, or 0.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Insert(
+        uint* slot, nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site, ushort thread)
+    {
+        RecordStripe* home = HomeOf(thread);
+        uint entry = home->FreeHead;
+        // Order: a latch, see SwitchOff.
+        if (slot == null || entry == 0 || home->Mode != RecordStripe.Owned || byteCount >= AddressIndex.LeastReach
+            || !_aligned.IsPlain(slot) || Volatile.Read(ref _isFull) != 0)
+        {
+            return InsertSlowly(address, byteCount, api, flags, site, thread);
+        }
+
+        PackedRecord* record = _entries + entry;
+        home->FreeHead = record->SizeAndOrdinal;
+        home->FreeCount--;
+        PackedRecord.Fill(record, (uint)byteCount, site, NextOrdinal(home));
+        RecordStateWord.Publish(ref record->StateWord, api, flags, thread);
+        uint granule = AddressIndex.AlignedGranuleOf(address);
+        // Order: releases a complete, live record; pairs with the reads in TryFind, Unlink and of the frozen world. Only a
+        // free can have changed the second slot since it was looked at: nobody else enters this address.
+        if (Interlocked.CompareExchange(ref *slot, entry | (granule << AddressIndex.GranuleShift), 0) != 0)
+        {
+            return LinkCounted(slot, granule, entry, byteCount, home);
+        }
+
+        home->Allocated++;
+        home->AllocatedBytes += (long)byteCount;
+        return true;
+    }
+
+    /// <summary>Takes out the record of a block, as <see cref="TryRemove(nuint, out BlockRecord)"/>.</summary>
+    /// <param name="address">Start of the block.</param>
+    /// <param name="thread">The calling thread's number, or 0.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public RemovedBlock Remove(nuint address, ushort thread)
+    {
+        RecordStripe* home = HomeOf(thread);
+        uint* slot = AddressIndex.FindAligned(_directory, address);
+        // A look at slots that no block paid for would touch their page.
+        if (slot == null || !_aligned.IsTouched(slot))
+        {
+            return RemoveSlowly(address);
+        }
+
+        uint granule = AddressIndex.AlignedGranuleOf(address);
+        // Order: the plain look first keeps unknown addresses from dirtying index pages; the compare-exchange decides.
+        uint seen = Volatile.Read(ref *slot);
+        uint entry = seen & AddressIndex.IndexMask;
+        PackedRecord* record = _entries + entry;
+        // The record's line is fetched while the exchange, which no later load can overtake, waits for the slot's.
+        Sse.Prefetch0(record);
+        if (seen >> AddressIndex.GranuleShift != granule || entry == 0
+            // Order: the compare-exchange is the linearisation point of a free and the full fence that comes before the
+            // question whether readers are announced (EpochDomain.IsQuiet); pairs with EpochDomain.Enter.
+            || Interlocked.CompareExchange(ref *slot, 0, seen) != seen)
+        {
+            return RemoveSlowly(address);
+        }
+
+        nuint byteCount = PackedRecord.ReadByteCount(record, _entries);
+        RemovedBlock removed = new(byteCount, record->Site, record->StateWord, record->Ordinal);
+        Retire(home, entry, byteCount);
+        return removed;
+    }
+
+    /// <summary>Counts a free of an address without a record.</summary>
+    public void CountUnknownFree()
+    {
+        RecordStripe* home = HomeOf(ThreadNumbers.Current);
+        bool isShared = Open(home);
+        home->UnknownFrees++;
+        Close(home, isShared);
+    }
+
+    // Something stands where the record belongs.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool LinkCounted(uint* slot, uint granule, uint entry, nuint byteCount, RecordStripe* home)
+    {
+        if (!Link(_aligned, slot, granule, entry, home, out uint stale))
+        {
+            return SwitchOff(home, isOutOfRange: false);
+        }
+
+        home->Allocated++;
+        home->AllocatedBytes += (long)byteCount;
+        if (stale != 0)
+        {
+            RetireStale(home, stale);
+        }
+
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private RemovedBlock RemoveSlowly(nuint address)
+    {
+        uint entry = Unlink(address);
+        if (entry == 0)
+        {
+            return RemovedBlock.None;
+        }
+
+        PackedRecord* record = _entries + entry;
+        nuint byteCount = PackedRecord.ReadByteCount(record, _entries);
+        RemovedBlock removed = new(byteCount, record->Site, record->StateWord, record->Ordinal);
+        Retire(HomeOf(ThreadNumbers.Current), entry, byteCount);
+        return removed;
+    }
+}

@@ -1,0 +1,148 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: the roots that providers name for one scan.
+// Who calls it: the scanner thread, around every scan.
+// The one idea: ranges are registered for the time of the scan, and pointers stand in one more range, so that the child
+// needs to know nothing of providers.
+// Safety: the buffer of pointers holds PointerCapacity words, is ours, and is read by the child as a registered range.
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NativeLeak.Interop;
+using NativeLeak.Reporting;
+
+namespace NativeLeak.Roots;
+
+/// <summary>Asks providers, and takes their roots back at the end. One at a time, on the scanner's thread.</summary>
+internal sealed unsafe class ProvidedRoots : IDisposable
+{
+    /// <summary>Pointers a scan takes.</summary>
+    public const int PointerCapacity = 65_536;
+
+    /// <summary>Ranges a scan takes.</summary>
+    public const int RangeCapacity = 4_096;
+
+    private const int ScrubByteCount = 64 * 1024;
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
+    private static nuint* s_pointers;
+
+    private readonly List<RootRegistration> _ranges = [];
+    private readonly List<string> _warnings = [];
+    private int _pointerCount;
+    private int _refused;
+    private long _startedAt;
+
+    private ProvidedRoots()
+    {
+    }
+
+    /// <summary>Asks every provider.</summary>
+    public static ProvidedRoots Collect(RootProviderList providers)
+    {
+        ProvidedRoots roots = new();
+        RootProvider[] all = providers.Providers;
+        if (all.Length > 0 && (s_pointers != null || TryAllocate()))
+        {
+            foreach (RootProvider provider in all)
+            {
+                roots.Ask(provider);
+            }
+
+            // The providers' frames are dead: what they held must not be found on this thread's stack.
+            Scrub();
+            roots.Register(new MemoryRange((nuint)s_pointers, (nuint)(s_pointers + roots._pointerCount)), default);
+        }
+
+        return roots;
+    }
+
+    /// <summary>The request with what went wrong here.</summary>
+    public ReportRequest Extend(in ReportRequest request)
+        => _warnings.Count == 0 ? request : request with { Warnings = [.. request.Warnings, .. _warnings], HasGaps = true };
+
+    /// <summary>Takes a pointer; false when there is no room, or the provider takes too long.</summary>
+    public bool TryAdd(nuint pointer)
+    {
+        bool isTaken = _pointerCount < PointerCapacity && IsInTime;
+        if (isTaken)
+        {
+            s_pointers[_pointerCount++] = pointer;
+        }
+
+        _refused += isTaken ? 0 : 1;
+        return isTaken;
+    }
+
+    /// <summary>Takes a range; false as above.</summary>
+    public bool TryAdd(MemoryRange range, PointerDecoder decoder)
+    {
+        bool isTaken = _ranges.Count < RangeCapacity && IsInTime && Register(range, decoder);
+        _refused += isTaken ? 0 : 1;
+        return isTaken;
+    }
+
+    /// <summary>Takes all roots back.</summary>
+    public void Dispose()
+    {
+        foreach (RootRegistration range in _ranges)
+        {
+            range.Dispose();
+        }
+
+        _ranges.Clear();
+        if (_pointerCount > 0)
+        {
+            NativeMemory.Clear(s_pointers, (nuint)_pointerCount * (nuint)sizeof(nuint));
+            _pointerCount = 0;
+        }
+    }
+
+    private bool IsInTime => Stopwatch.GetElapsedTime(_startedAt) < s_patience;
+
+    private void Ask(RootProvider provider)
+    {
+        RootCollector collector = new(this);
+        _startedAt = Stopwatch.GetTimestamp();
+        int refused = _refused;
+        try
+        {
+            provider(collector);
+        }
+        catch (Exception exception)
+        {
+            // The application's own: a scan must not fail for it, and the report names it.
+            _warnings.Add($"a root provider threw {exception.GetType().Name}: what it holds may be called lost");
+        }
+
+        collector.Close();
+        if (_refused > refused)
+        {
+            _warnings.Add($"{_refused - refused} root(s) of a provider were refused: "
+                + $"a scan takes {PointerCapacity} pointers and {RangeCapacity} ranges, and of one provider those of its first second");
+        }
+    }
+
+    private bool Register(MemoryRange range, PointerDecoder decoder)
+    {
+        bool isRegistered = range.End > range.Start && RegisteredRoots.TryAdd(range, decoder);
+        if (isRegistered)
+        {
+            _ranges.Add(new RootRegistration(range, decoder, isRegistered: true));
+        }
+
+        return isRegistered;
+    }
+
+    private static bool TryAllocate()
+    {
+        s_pointers = (nuint*)Platform.Pages.AllocatePrivate(PointerCapacity * (nuint)sizeof(nuint));
+        return s_pointers != null;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Scrub()
+    {
+        byte* dead = stackalloc byte[ScrubByteCount];
+        NativeMemory.Clear(dead, ScrubByteCount);
+    }
+}
