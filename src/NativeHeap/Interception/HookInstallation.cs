@@ -20,7 +20,10 @@ internal static unsafe class HookInstallation
     private const string RuntimeLibrary = "libSystem.Native.so";
     private const int WarmUpRounds = 2;
 
-    /// <summary>Tries the tiers in order. Nothing is changed by a tier that fails.</summary>
+    /// <summary>Exports that are led to their stub over an island (<see cref="JumpIslands"/>).</summary>
+    public static int IslandCount { get; private set; }
+
+    /// <summary>Tries the tiers in order. Nothing that anybody refers to is changed by a tier that fails.</summary>
     public static InterceptionTier Run(InterceptionTier strongest, out string detail)
     {
         ElfImage? library = LoadedModules.Find(RuntimeLibrary);
@@ -96,6 +99,8 @@ internal static unsafe class HookInstallation
         // Frees first: see RuntimeHook.
         List<ElfSlot> slots = WrapperScan.HeapSlots(image);
         List<CodePatch> patches = [];
+        List<CodePatch> islands = [];
+        JumpIslands room = new(image);
         if (!TryPlan(functions.Free, "free", entries.Free, out reason)
             || !TryPlan(functions.AlignedFree, "free", entries.AlignedFree, out reason)
             || !TryPlan(functions.Realloc, "realloc", entries.Realloc, out reason)
@@ -109,6 +114,15 @@ internal static unsafe class HookInstallation
         }
 
         entries.WarmUp(WarmUpRounds);
+        foreach (CodePatch island in islands)
+        {
+            // Never undone: see JumpIslands.
+            if (!island.TryApply(out reason))
+            {
+                return false;
+            }
+        }
+
         foreach (CodePatch patch in patches)
         {
             if (!patch.TryApply(out reason))
@@ -119,6 +133,7 @@ internal static unsafe class HookInstallation
             }
         }
 
+        IslandCount = islands.Count;
         return true;
 
         bool TryPlan(ElfExport export, string? import, nuint stub, out string why)
@@ -131,6 +146,13 @@ internal static unsafe class HookInstallation
             }
 
             ExportShape shape = import is null ? ExportShape.FramedFunction : ExportShape.TailJump;
+            if (shape == ExportShape.TailJump && !ExportPatcher.IsInReach(export.Address, stub)
+                && room.TryPlan(stub) is { } island)
+            {
+                islands.Add(island);
+                stub = island.Address;
+            }
+
             CodePatch? patch = ExportPatcher.TryPlan(
                 export.Address, export.ByteCount, shape, stub, image.LoaderProtection(export.Address), out why);
             if (patch is null)

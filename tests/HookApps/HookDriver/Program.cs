@@ -1,11 +1,13 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using HookDriver;
+using NativeLeak.Interop.Linux.Patching;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Interception;
 
 // HookDriver <command> <tier>: every line of output is name=value …; the tests know what to expect.
 string command = args[0];
 InterceptionTier asked = Enum.Parse<InterceptionTier>(args[1]);
+StubPage.TestHookIsFar = Environment.GetEnvironmentVariable("HOOKDRIVER_STUBS") == "far";
 if (command == "unknown")
 {
     UnknownCode.PutBehind("SystemNative_Calloc");
@@ -16,6 +18,7 @@ Counts atStart = Counts.Now;
 InterceptionTier tier = command == "late" ? LateInstall.Install(asked, out string detail) : RuntimeHook.Install(asked, out detail);
 Console.WriteLine($"tier={tier}");
 Console.WriteLine($"detail={detail}");
+Console.WriteLine($"islands={HookInstallation.IslandCount}");
 switch (command)
 {
     case "apis": ApiCases.Run(); break;

@@ -2,9 +2,10 @@
 namespace NativeLeak.StartupHook.Tests.Interception;
 
 /// <summary>What the recorder sees of an application's calls, in each tier. The application is HookDriver.</summary>
-[TestFixture("Exports")]
-[TestFixture("GlobalOffsetTable")]
-internal sealed class TierTests(string tier)
+[TestFixture("Exports", "near")]
+[TestFixture("Exports", "far")]
+[TestFixture("GlobalOffsetTable", "near")]
+internal sealed class TierTests(string tier, string stubs)
 {
     // Facts: 25 API cases end in seven functions; each allocates one block, and its free leaves none.
     private static readonly string[] s_oneBlockEach =
@@ -167,13 +168,17 @@ internal sealed class TierTests(string tier)
 
     private ChildResult Drive(string command, (string, string?)[] variables, params string[] more)
     {
-        ChildResult result = ChildProcess.Dotnet(Apps.HookDriver, [command, tier, .. more], variables);
+        ChildResult result = ChildProcess.Dotnet(Apps.HookDriver, [command, tier, .. more], [.. variables, ("HOOKDRIVER_STUBS", stubs)]);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(result.ExitCode, Is.Zero, result.Output + result.Error);
             Assert.That(result.Error, Is.Empty);
             Assert.That(result.Value("tier"), Is.EqualTo(tier), result.Value("detail"));
             Assert.That(result.Value("failures"), Is.EqualTo("0"));
+            if (stubs == "far")
+            {
+                Assert.That(result.Value("islands"), Is.EqualTo("6"));
+            }
         }
 
         return result;

@@ -6,7 +6,7 @@
 //     55 | 48 89 E5 | 5D | E9 rel32        push rbp; mov rbp,rsp; pop rbp; jmp malloc@plt
 // so changing nothing but rel32 is safe at every instruction boundary, and the state at the jump is the state at entry. They
 // are never changed otherwise: a thread that stands inside the old bytes would go on in the middle of the new ones. So a
-// stub page out of reach is a refusal, and import slots are the answer. The one longer function has no such place: it gets
+// stub page out of reach is a refusal: the installation then leads the wrapper to an island (JumpIslands). The one longer function has no such place: it gets
 // an absolute jump (FF 25 00000000 imm64) over its first 14 bytes; a thread suspended between byte 1 and 13 would be lost.
 using System.Buffers.Binary;
 using System.Runtime.Versioning;
@@ -60,16 +60,15 @@ internal static unsafe class ExportPatcher
 
         Span<byte> replacement = stackalloc byte[CodePatch.ByteCount];
         code.CopyTo(replacement);
-        long displacement = (long)stub - (long)(address + TailJumpByteCount);
         if (shape == ExportShape.TailJump)
         {
-            if (displacement != (int)displacement)
+            if (!IsInReach(address, stub))
             {
                 reason = "no stub page within 2 GiB of it";
                 return null;
             }
 
-            BinaryPrimitives.WriteInt32LittleEndian(replacement[TailJumpDisplacement..], (int)displacement);
+            BinaryPrimitives.WriteInt32LittleEndian(replacement[TailJumpDisplacement..], (int)Displacement(address, stub));
         }
         else
         {
@@ -78,6 +77,12 @@ internal static unsafe class ExportPatcher
 
         return new CodePatch(address, code, replacement, protection);
     }
+
+    /// <summary>Whether a wrapper at <paramref name="address"/> can jump to <paramref name="stub"/>.</summary>
+    public static bool IsInReach(nuint address, nuint stub)
+        => Displacement(address, stub) == (int)Displacement(address, stub);
+
+    private static long Displacement(nuint address, nuint stub) => (long)stub - (long)(address + TailJumpByteCount);
 
     /// <summary>Where a wrapper of shape <see cref="ExportShape.TailJump"/> jumps to; 0 for any other code.</summary>
     public static nuint TailJumpTarget(nuint address)

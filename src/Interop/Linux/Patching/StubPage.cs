@@ -10,7 +10,7 @@ namespace NativeLeak.Interop.Linux.Patching;
 
 /// <summary>A page that stubs are added to and that is then sealed.</summary>
 [SupportedOSPlatform("linux")]
-internal sealed unsafe class StubPage
+internal sealed unsafe partial class StubPage
 {
     private const nuint PageBytes = 4096;
     private const nuint SearchStep = 1 << 20;
@@ -30,7 +30,7 @@ internal sealed unsafe class StubPage
     /// <returns>Null when the system refuses memory altogether.</returns>
     public static StubPage? TryCreate(MemoryRange module)
     {
-        for (nuint distance = SearchStep; distance < Reach; distance += SearchStep)
+        for (nuint distance = SearchStep; distance < Reach && !TestHookIsFar; distance += SearchStep)
         {
             nuint below = module.Start > distance ? TryMapAt((module.Start - distance) & ~(PageBytes - 1)) : 0;
             nuint found = below != 0 ? below : TryMapAt((module.End + distance) & ~(PageBytes - 1));
@@ -41,13 +41,13 @@ internal sealed unsafe class StubPage
         }
 
         // Address space can be full of others' reservations, with small gaps between them.
-        nuint inGap = TryMapInGap(module);
+        nuint inGap = TestHookIsFar ? 0 : TryMapInGap(module);
         if (inGap != 0)
         {
             return new StubPage(inGap);
         }
 
-        nuint anywhere = Map(0, 0);
+        nuint anywhere = Map(TestHookIsFar ? unchecked(module.Start + (8 * (nuint)Reach)) : 0, 0);
         return anywhere == 0 ? null : new StubPage(anywhere);
     }
 
