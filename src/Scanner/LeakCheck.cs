@@ -40,9 +40,7 @@ public sealed class LeakCheck : IDisposable
     public Task<LeakReport> EndAsync(CancellationToken cancellationToken = default)
     {
         Leave();
-        DetectorSession? session = _number == 0 ? null : Startup.Session;
-        return (session ?? throw new InvalidOperationException("The leak detector does not run: see LeakDetector.Start."))
-            .CheckAsync(_number, Name, cancellationToken);
+        return LeakDetector.Running(_number == 0 ? null : Startup.Session).CheckAsync(_number, Name, cancellationToken);
     }
 
     /// <summary>Ends the check. When <see cref="End"/> was not called before and a detector runs, it scans, and leaks that it

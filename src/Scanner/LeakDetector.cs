@@ -60,11 +60,7 @@ public static class LeakDetector
     /// <exception cref="InvalidOperationException">The detector does not run.</exception>
     /// <exception cref="OperationCanceledException">The task was cancelled (when it is awaited).</exception>
     public static Task<LeakReport> ScanAsync(CancellationToken cancellationToken = default)
-    {
-        DetectorSession session = Startup.Session
-            ?? throw new InvalidOperationException("The leak detector does not run: see LeakDetector.Start.");
-        return session.ScanAsync(cancellationToken);
-    }
+        => Running(Startup.Session).ScanAsync(cancellationToken);
 
     /// <summary>Makes today's leaks the baseline: scans now, and what that scan lists as lost is in no later report, but
     /// counted as ignored. The blocks are still read: what only they point to counts as reachable. A block that is freed is
@@ -75,11 +71,7 @@ public static class LeakDetector
     /// <exception cref="InvalidOperationException">The detector does not run.</exception>
     /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
     public static LeakReport Clear(CancellationToken cancellationToken = default)
-    {
-        DetectorSession session = Startup.Session
-            ?? throw new InvalidOperationException("The leak detector does not run: see LeakDetector.Start.");
-        return session.ClearAsync(cancellationToken).GetAwaiter().GetResult();
-    }
+        => Running(Startup.Session).ClearAsync(cancellationToken).GetAwaiter().GetResult();
 
     /// <summary>Answers one question about an address, by a scan of its own; for the commands of the tool: <c>who=</c>
     /// (who points at it, start or inside), <c>dump=</c> (record, verdict and bytes of its block), <c>path=</c> (the chain of
@@ -89,11 +81,7 @@ public static class LeakDetector
     /// <exception cref="InvalidOperationException">The detector does not run.</exception>
     /// <exception cref="OperationCanceledException">The task was cancelled (when it is awaited).</exception>
     internal static Task<LeakAnswer> AskAsync(string command, CancellationToken cancellationToken = default)
-    {
-        DetectorSession session = Startup.Session
-            ?? throw new InvalidOperationException("The leak detector does not run: see LeakDetector.Start.");
-        return session.AskAsync(command, cancellationToken);
-    }
+        => Running(Startup.Session).AskAsync(command, cancellationToken);
 
     /// <summary>Makes a range of memory a root: every scan reads it for pointers. For memory the scan does not
     /// read by itself: mappings that are not writable, say. Devices are never read. The same range may be
@@ -134,6 +122,10 @@ public static class LeakDetector
             ? new RootRegistration(range, decoder, isRegistered: true)
             : throw new InsufficientMemoryException("There is no memory for the table of registered roots.");
     }
+
+    /// <summary>The session, or the exception of a call that needs one.</summary>
+    internal static DetectorSession Running(DetectorSession? session)
+        => session ?? throw new InvalidOperationException("The leak detector does not run: see LeakDetector.Start.");
 
     /// <summary>Whether anybody listens to <see cref="LeaksFound"/>.</summary>
     internal static bool HasListeners => LeaksFound is not null;

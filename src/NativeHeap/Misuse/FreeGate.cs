@@ -62,12 +62,8 @@ internal static unsafe class FreeGate
             return;
         }
 
-        ticket.ByteCount = removed.ByteCount;
-        ticket.Site = removed.Site;
-        ticket.Birth = (ushort)removed.BirthTick;
-        ticket.Api = removed.Api;
-        ticket.HasRecord = true;
-        FreePairs.Note(address, ticket.ByteCount, ticket.Site, ticket.Api, ticket.FreeSite, api, isShort);
+        Take(ref ticket, removed.ByteCount, removed.Site, removed.BirthTick, removed.Api);
+        FreePairs.Note(address, in ticket, api, isShort);
         Remember(in ticket, address);
         if ((removed.Flags & BlockFlags.Annotated) != 0)
         {
@@ -98,12 +94,8 @@ internal static unsafe class FreeGate
             return;
         }
 
-        ticket.ByteCount = removed.BlockByteCount;
-        ticket.Site = removed.Site;
-        ticket.Birth = (ushort)removed.BirthTick;
-        ticket.Api = removed.Api;
-        ticket.HasRecord = true;
-        FreePairs.Note(address, ticket.ByteCount, ticket.Site, ticket.Api, ticket.FreeSite, api, isShort);
+        Take(ref ticket, removed.BlockByteCount, removed.Site, removed.BirthTick, removed.Api);
+        FreePairs.Note(address, in ticket, api, isShort);
     }
 
     /// <summary>Remembers a block as freed. For a reallocated one: once it moved, or its size became 0.</summary>
@@ -154,6 +146,16 @@ internal static unsafe class FreeGate
         }
 
         return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Take(ref FreeTicket ticket, nuint byteCount, uint site, uint birthTick, AllocationApi api)
+    {
+        ticket.ByteCount = byteCount;
+        ticket.Site = site;
+        ticket.Birth = (ushort)birthTick;
+        ticket.Api = api;
+        ticket.HasRecord = true;
     }
 
     // Whether only the innermost frames of the freeing site are this free's for certain.

@@ -64,17 +64,13 @@ internal static unsafe class FreePairs
 
     /// <summary>Notes that a block is freed. One load and one compare when its pair is known.</summary>
     /// <param name="address">The block.</param>
-    /// <param name="byteCount">Its size.</param>
-    /// <param name="site">The site that allocated it.</param>
-    /// <param name="api">The API that did, if known.</param>
-    /// <param name="freeSite">The site that frees; 0 when not known.</param>
+    /// <param name="freed">What is known of it.</param>
     /// <param name="freeApi">The API, if known.</param>
     /// <param name="isShort">Whether only the innermost frames of the site are this free's for certain.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Note(nuint address, nuint byteCount, uint site, AllocationApi api, uint freeSite,
-        FreeingApi freeApi, bool isShort)
+    public static void Note(nuint address, in FreeTicket freed, FreeingApi freeApi, bool isShort)
     {
-        ulong word = site | ((ulong)freeSite << SiteBits) | ((ulong)(byte)api << ApiShift)
+        ulong word = freed.Site | ((ulong)freed.FreeSite << SiteBits) | ((ulong)(byte)freed.Api << ApiShift)
             | ((ulong)(byte)freeApi << FreeApiShift);
         ulong* cached = s_cache + ((word * Multiplier) >> (64 - CacheBits));
         // Order: none; a word is the whole pair.
@@ -82,7 +78,8 @@ internal static unsafe class FreePairs
         {
             FreePair pair = new()
             {
-                Address = address, ByteCount = byteCount, Site = site, Api = api, FreeSite = freeSite, FreeApi = freeApi, IsShort = isShort,
+                Address = address, ByteCount = freed.ByteCount, Site = freed.Site, Api = freed.Api,
+                FreeSite = freed.FreeSite, FreeApi = freeApi, IsShort = isShort,
             };
             NoteSlowly(ref pair, cached, word);
         }

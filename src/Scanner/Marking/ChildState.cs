@@ -66,7 +66,7 @@ internal unsafe struct ChildState
     public int KeepsHolders;
 
     public Verdicts.HeuristicState Heuristics;
-    public FrailRootState Frail;
+    public ExtentList Frail;
 
     /// <summary>For questions about paths: what led to each object, the block being read, a word that is looked for.</summary>
     public Questions.ObjectParents Parents;

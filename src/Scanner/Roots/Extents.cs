@@ -53,21 +53,7 @@ internal static unsafe class Extents
     [MethodImpl(ChildCode.Options)]
     public static int Find(ExtentList* list, nuint address)
     {
-        int low = 0, high = list->Count;
-        while (low < high)
-        {
-            int middle = (low + high) >> 1;
-            if (list->Items[middle].Start <= address)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low > 0 && address < list->Items[low - 1].End ? low - 1 : -1;
+        return SortedRanges.Find(list->Items, sizeof(MemoryRange), list->Count, address);
     }
 
     /// <summary>Whether all of the range is readable.</summary>

@@ -13,15 +13,6 @@ using NativeLeak.Marking;
 
 namespace NativeLeak.Roots;
 
-/// <summary>Ranges set aside. In child memory.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct FrailRootState
-{
-    /// <summary>The ranges, in order of address: mappings are read in that order, and each from its start.</summary>
-    public MemoryRange* Ranges;
-    public int Count;
-}
-
 /// <summary>Weak evidence: read last, counted apart.</summary>
 [ChildCode]
 internal static unsafe class FrailRoots
@@ -45,18 +36,18 @@ internal static unsafe class FrailRoots
     [MethodImpl(ChildCode.Options)]
     public static bool TryAdd(ChildState* state, nuint start, nuint end)
     {
-        FrailRootState* frail = &state->Frail;
-        if (frail->Ranges == null)
+        ExtentList* frail = &state->Frail;
+        if (frail->Items == null)
         {
-            frail->Ranges = (MemoryRange*)ChildArena.Allocate((nuint)Capacity * (nuint)sizeof(MemoryRange));
+            frail->Items = (MemoryRange*)ChildArena.Allocate((nuint)Capacity * (nuint)sizeof(MemoryRange));
         }
 
-        if (frail->Ranges == null || frail->Count == Capacity)
+        if (frail->Items == null || frail->Count == Capacity)
         {
             return false;
         }
 
-        frail->Ranges[frail->Count++] = new MemoryRange(start, end);
+        frail->Items[frail->Count++] = new MemoryRange(start, end);
         return true;
     }
 
@@ -67,7 +58,7 @@ internal static unsafe class FrailRoots
         state->Level = MarkLevel.Frail;
         for (int i = 0; i < state->Frail.Count; i++)
         {
-            MemoryRange range = state->Frail.Ranges[i];
+            MemoryRange range = state->Frail.Items[i];
             state->Context->Counters->Held.FrailRootBytes += (long)range.ByteCount;
             state->ObjectInteriorsCount = 1;
             RootScan.ScanWithoutOwn(state, range.Start, range.End);
@@ -82,21 +73,7 @@ internal static unsafe class FrailRoots
     [MethodImpl(ChildCode.Options)]
     public static bool Contains(ChildState* state, nuint address)
     {
-        int low = 0, high = state->Frail.Count;
-        while (low < high)
-        {
-            int middle = (low + high) >> 1;
-            if (state->Frail.Ranges[middle].Start <= address)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low > 0 && address < state->Frail.Ranges[low - 1].End;
+        return Extents.Find(&state->Frail, address) >= 0;
     }
 
     /// <summary>

@@ -15,21 +15,7 @@ internal static unsafe class MappingSearch
     [MethodImpl(ChildCode.Options)]
     public static int Find(ChildState* state, nuint address)
     {
-        int low = 0, high = state->MappingCount;
-        while (low < high)
-        {
-            int middle = (low + high) >> 1;
-            if (state->Mappings[middle].Start <= address)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low > 0 && address < state->Mappings[low - 1].End ? low - 1 : -1;
+        return SortedRanges.Find(state->Mappings, sizeof(Mapping), state->MappingCount, address);
     }
 
     /// <summary>Whether <paramref name="address"/> lies in memory that may be executed.</summary>

@@ -49,16 +49,14 @@ internal static unsafe class PoolGaps
     /// <summary>Whether a pool has this address.</summary>
     [MethodImpl(ChildCode.Options)]
     public static bool Contains(ChildState* state, nuint address)
-    {
-        int next = FirstEndingAfter(state, address);
-        return next < state->PoolRangeCount && state->PoolRanges[next].Start <= address;
-    }
+        => SortedRanges.Find(state->PoolRanges, sizeof(MemoryRange), state->PoolRangeCount, address) >= 0;
 
     /// <summary>Reads of [start, end) what belongs to no pool.</summary>
     [MethodImpl(ChildCode.Options)]
     public static void Scan(ChildState* state, nuint start, nuint end)
     {
-        for (int i = FirstEndingAfter(state, start); start < end; i++)
+        int first = SortedRanges.FirstEndingAfter(state->PoolRanges, sizeof(MemoryRange), state->PoolRangeCount, start);
+        for (int i = first; start < end; i++)
         {
             MemoryRange* range = i < state->PoolRangeCount ? state->PoolRanges + i : null;
             nuint gapEnd = range != null && range->Start < end ? range->Start : end;
@@ -69,26 +67,6 @@ internal static unsafe class PoolGaps
 
             start = gapEnd == end ? end : range->End;
         }
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static int FirstEndingAfter(ChildState* state, nuint address)
-    {
-        int low = 0, high = state->PoolRangeCount;
-        while (low < high)
-        {
-            int middle = (low + high) >> 1;
-            if (state->PoolRanges[middle].End <= address)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low;
     }
 
     // Shell's sort, gaps as Gonnet and Baeza-Yates have them: no recursion, no calls.

@@ -67,20 +67,12 @@ internal sealed class DetectorSession : IDisposable
 
     /// <summary>Asks for a scan.</summary>
     public Task<LeakReport> ScanAsync(CancellationToken cancellation)
-    {
-        ScanRequest request = new(CreateRequest(ReportReason.Api, Options.MinimumAge), cancellation);
-        _scanner.Enqueue(request);
-        return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
-    }
+        => EnqueueAsync(CreateRequest(ReportReason.Api, Options.MinimumAge), cancellation);
 
     /// <summary>Asks for a scan whose leaks become the baseline.</summary>
     public Task<LeakReport> ClearAsync(CancellationToken cancellation)
-    {
-        ReportRequest report = CreateRequest(ReportReason.Api, Options.MinimumAge) with { TakesBaseline = true };
-        ScanRequest request = new(report, cancellation);
-        _scanner.Enqueue(request);
-        return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
-    }
+        => EnqueueAsync(
+            CreateRequest(ReportReason.Api, Options.MinimumAge) with { TakesBaseline = true }, cancellation);
 
     /// <summary>Asks about an address: <c>who=</c>, <c>dump=</c> or <c>path=</c> and hexadecimal digits. A command that is
     /// none gets an answer with an error.</summary>
@@ -97,20 +89,15 @@ internal sealed class DetectorSession : IDisposable
         }
 
         ReportRequest report = CreateRequest(ReportReason.Api, Options.MinimumAge);
-        ScanRequest request = new(report with { Parameters = report.Parameters with { Question = question } }, cancellation);
-        _scanner.Enqueue(request);
-        LeakReport result = await request.Result.WaitAsync(cancellation).ConfigureAwait(false);
+        report = report with { Parameters = report.Parameters with { Question = question } };
+        LeakReport result = await EnqueueAsync(report, cancellation).ConfigureAwait(false);
         return result.Answer ?? AnswerBuilder.Refuse(question.Command, string.Join("; ", result.Coverage.Warnings));
     }
 
     /// <summary>Asks for a scan that tells the blocks of one check only, whatever their age.</summary>
     public Task<LeakReport> CheckAsync(uint check, string name, CancellationToken cancellation)
-    {
-        ReportRequest report = CreateRequest(ReportReason.Api, TimeSpan.Zero) with { Check = check, CheckName = name };
-        ScanRequest request = new(report, cancellation);
-        _scanner.Enqueue(request);
-        return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
-    }
+        => EnqueueAsync(
+            CreateRequest(ReportReason.Api, TimeSpan.Zero) with { Check = check, CheckName = name }, cancellation);
 
     /// <summary>What a report for this reason needs to know.</summary>
     public ReportRequest CreateRequest(ReportReason reason, TimeSpan minimumAge)
@@ -167,6 +154,13 @@ internal sealed class DetectorSession : IDisposable
         {
             ThreadPool.UnsafeQueueUserWorkItem(_ => Tell(listeners, new LeaksFoundEventArgs(report, found)), null);
         }
+    }
+
+    private Task<LeakReport> EnqueueAsync(in ReportRequest report, CancellationToken cancellation)
+    {
+        ScanRequest request = new(report, cancellation);
+        _scanner.Enqueue(request);
+        return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
     }
 
     private void Tell(Action<LeaksFoundEventArgs> listeners, LeaksFoundEventArgs arguments)

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using LeakCases.Planting;
+using static LeakCases.Planting.HolderShapes;
 
 namespace LeakCases.Cases;
 
@@ -113,12 +114,6 @@ internal static class ManagedHolders
         }
     }
 
-    private static nint[] Set(nint[] array, nint address)
-    {
-        array[^3] = address;
-        return array;
-    }
-
     // A literal is frozen: it lies outside the memory that the collector looks after.
     private static unsafe void WriteFrozen(nint address)
     {
@@ -135,39 +130,6 @@ internal static class ManagedHolders
         }
     }
 
-    private static unsafe PointerNode MakePointerNode(nint address) => new() { Pointer = (int*)address };
-
-    private static Node MakeList(nint address, int length)
-    {
-        Node head = new() { Address = address };
-        for (int i = 0; i < length; i++)
-        {
-            head = new Node { Next = head };
-        }
-
-        return head;
-    }
-
-    private static Lazy<nint> MakeLazy(nint address)
-    {
-        Lazy<nint> lazy = new(() => address);
-        _ = lazy.Value;
-        return lazy;
-    }
-
-    private static object MakeIterator(nint address)
-    {
-        IEnumerator<nint> iterator = Repeat(address).GetEnumerator();
-        iterator.MoveNext();
-        return iterator;
-    }
-
-    private static IEnumerable<nint> Repeat(nint address)
-    {
-        yield return 0;
-        yield return address;
-    }
-
     // The value is held by the table only as long as its key is reachable.
     private static object[] MakeTable(nint address)
     {
@@ -175,25 +137,6 @@ internal static class ManagedHolders
         ConditionalWeakTable<object, Node> table = [];
         table.Add(key, new Node { Address = address });
         return [key, table];
-    }
-
-    private static async Task WaitWith(nint address, Task gate)
-    {
-        await gate.ConfigureAwait(false);
-        Marshal.FreeHGlobal(address);
-    }
-
-    private sealed class Node
-    {
-        public Node? Next;
-        public nint Address;
-
-        public nint Read() => Next is null ? Address : 0;
-    }
-
-    private sealed unsafe class PointerNode
-    {
-        public int* Pointer;
     }
 
     private struct Entry

@@ -2,6 +2,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using static LeakCases.Planting.HolderShapes;
 
 namespace LeakCases.Corpus;
 
@@ -40,56 +41,11 @@ internal static class HolderKinds
         new("weakly-referenced", static make => MakeWatched(make())),
     ];
 
-    private static nint[] Set(nint[] array, nint address)
-    {
-        array[^3] = address;
-        return array;
-    }
-
-    private static unsafe PointerNode MakePointerNode(nint address) => new() { Pointer = (int*)address };
-
-    private static Node MakeList(nint address, int length)
-    {
-        Node head = new() { Address = address };
-        for (int i = 0; i < length; i++)
-        {
-            head = new Node { Next = head };
-        }
-
-        return head;
-    }
-
-    private static Lazy<nint> MakeLazy(nint address)
-    {
-        Lazy<nint> lazy = new(() => address);
-        _ = lazy.Value;
-        return lazy;
-    }
-
-    private static IEnumerator<nint> MakeIterator(nint address)
-    {
-        IEnumerator<nint> iterator = Repeat(address).GetEnumerator();
-        iterator.MoveNext();
-        return iterator;
-    }
-
-    private static IEnumerable<nint> Repeat(nint address)
-    {
-        yield return 0;
-        yield return address;
-    }
-
     private static TaskCompletionSource MakeWaiting(nint address)
     {
         TaskCompletionSource gate = new();
         _ = WaitWith(address, gate.Task);
         return gate;
-    }
-
-    private static async Task WaitWith(nint address, Task gate)
-    {
-        await gate.ConfigureAwait(false);
-        Marshal.FreeHGlobal(address);
     }
 
     private static Func<nint> MakeClosure(nint address) => () => address;
@@ -111,19 +67,6 @@ internal static class HolderKinds
     }
 
     private static readonly ConcurrentQueue<WeakReference> s_watches = new();
-
-    private sealed class Node
-    {
-        public Node? Next;
-        public nint Address;
-
-        public nint Read() => Next is null ? Address : 0;
-    }
-
-    private sealed unsafe class PointerNode
-    {
-        public int* Pointer;
-    }
 
     private sealed class Publisher
     {
