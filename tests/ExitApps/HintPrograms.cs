@@ -19,6 +19,7 @@ internal static unsafe class HintPrograms
             case "check-disposed": DisposeChecks(); return true;
             case "transient": Transient(); return true;
             case "providers": Providers(); return true;
+            case "provider-hangs": ProviderHangs(); return true;
             case "tags": Tags(); return true;
             case "overlap": Overlap(); return true;
             case "hints-off": Off(); return true;
@@ -166,6 +167,47 @@ internal static unsafe class HintPrograms
         LeakReport full = LeakDetector.Scan();
         Console.WriteLine($"conclusive={full.IsConclusive}");
         full.Coverage.Warnings.Where(static warning => warning.Contains("refused", StringComparison.Ordinal)).ToList().ForEach(Console.WriteLine);
+    }
+
+    // The first scan gives the provider up, the second does not ask it, the third finds it returned and takes what it says.
+    private static void ProviderHangs()
+    {
+        Start();
+        nuint hidden = 0;
+        Run(() => hidden = ~(nuint)Leak(640));
+        using ManualResetEventSlim mayReturn = new(), hasReturned = new();
+        bool? late = null;
+        int calls = 0;
+        LeakDetector.RootProviders.Add(roots =>
+        {
+            if (calls++ == 0)
+            {
+                mayReturn.Wait();
+                late = roots.AddPointer((void*)1);
+                hasReturned.Set();
+                return;
+            }
+
+            roots.AddPointer((void*)~hidden);
+        });
+        for (int i = 0; i < 2; i++)
+        {
+            LeakReport gap = LeakDetector.Scan();
+            Console.WriteLine($"conclusive={gap.IsConclusive} calls={calls} "
+                + gap.Coverage.Warnings.Single(static warning => warning.Contains("provider", StringComparison.Ordinal)));
+        }
+
+        mayReturn.Set();
+        hasReturned.Wait();
+        Console.WriteLine($"late={late}");
+        LeakReport last;
+        do
+        {
+            // Its thread may take a moment to end.
+            last = LeakDetector.Scan();
+        }
+        while (calls == 1);
+        Tell(last);
     }
 
     private static void Tags()

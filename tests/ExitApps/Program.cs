@@ -22,7 +22,8 @@ internal static partial class Program
             return ShowAllocators();
         }
 
-        if (HintPrograms.TryRun(arguments[0]) || LevelPrograms.TryRun(arguments[0], name => Number(arguments, name, 0))
+        if (HintPrograms.TryRun(arguments[0]) || QuestionPrograms.TryRun(arguments[0])
+            || LevelPrograms.TryRun(arguments[0], name => Number(arguments, name, 0))
             || LifeCyclePrograms.TryRun(arguments[0], name => Number(arguments, name, 0)))
         {
             return 0;

@@ -22,6 +22,8 @@ internal sealed class HolderText(IReportFacts facts, MemoryPlaces places, FrameD
 
     private static readonly CultureInfo s_invariant = CultureInfo.InvariantCulture;
 
+    private readonly StaticFields _statics = new();
+
     /// <summary>A holder that was seen now or earlier; null when there is none.</summary>
     public LeakHolder? Describe(in HolderInfo info) => info.Kind == HolderKind.None
         ? null
@@ -53,18 +55,28 @@ internal sealed class HolderText(IReportFacts facts, MemoryPlaces places, FrameD
         HolderKind.Object => Object(info),
         HolderKind.Block => string.Create(s_invariant, $"the block allocated at {Site(info.Site)}, at its start + {info.Offset}"),
         HolderKind.RegisteredRoot => string.Create(s_invariant, $"a registered root, at 0x{info.Address:x}"),
+        HolderKind.Shared or HolderKind.Memory or HolderKind.Module when _statics.Describe(info.Address, isReference: false) is { } field
+            => "static field " + field,
         _ => string.Create(s_invariant, $"memory at 0x{info.Address:x}, {places.Describe(info.Address)}"),
     };
 
-    private static string Object(in HolderInfo info)
+    private string Object(in HolderInfo info)
     {
-        if (!ManagedTypeNames.TryDescribe(info.Container, (ulong)info.Offset, out string type, out string? field))
+        // Static references are elements of arrays of the runtime's, which stay where they are. An entry of an earlier scan
+        // has no address.
+        if (info.Address != 0 && info.Container == (nuint)typeof(object[]).TypeHandle.Value
+            && _statics.Describe(info.Address, isReference: true) is { } field)
+        {
+            return "static field " + field;
+        }
+
+        if (!ManagedTypeNames.TryDescribe(info.Container, (ulong)info.Offset, out string type, out string? inside))
         {
             return string.Create(s_invariant, $"an object of the type at 0x{info.Container:x}, at + {info.Offset}");
         }
 
-        return field is null ? string.Create(s_invariant, $"{type}, at + {info.Offset}")
-            : type + (field.StartsWith('[') ? string.Empty : ".") + field;
+        return inside is null ? string.Create(s_invariant, $"{type}, at + {info.Offset}")
+            : type + (inside.StartsWith('[') ? string.Empty : ".") + inside;
     }
 
     // A return address that was in some allocation's call stack has its method; others have a module at least.

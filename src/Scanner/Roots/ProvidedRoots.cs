@@ -2,10 +2,10 @@
 // What it is: the roots that providers name for one scan.
 // Who calls it: the scanner thread, around every scan.
 // The one idea: ranges are registered for the time of the scan, and pointers stand in one more range, so that the child
-// needs to know nothing of providers.
+// needs to know nothing of providers. Each is asked on a thread of its own (ProviderCall): one that never returns costs every
+// scan its roots, and none a scan.
 // Safety: the buffer of pointers holds PointerCapacity words, is ours, and is read by the child as a registered range.
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeLeak.Interop;
 using NativeLeak.Reporting;
@@ -21,11 +21,17 @@ internal sealed unsafe class ProvidedRoots : IDisposable
     /// <summary>Ranges a scan takes.</summary>
     public const int RangeCapacity = 4_096;
 
-    private const int ScrubByteCount = 64 * 1024;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
+    // Room for a provider that stops when it is refused to come back before it is given up.
+    private static readonly TimeSpan s_returnPatience = TimeSpan.FromSeconds(2);
 
     private static nuint* s_pointers;
 
+    // Calls that were given up; touched by the scanner's thread only.
+    private static readonly List<ProviderCall> s_lateCalls = [];
+
+    private readonly Lock _lock = new();
     private readonly List<RootRegistration> _ranges = [];
     private readonly List<string> _warnings = [];
     private int _pointerCount;
@@ -43,13 +49,12 @@ internal sealed unsafe class ProvidedRoots : IDisposable
         RootProvider[] all = providers.Providers;
         if (all.Length > 0 && (s_pointers != null || TryAllocate()))
         {
+            s_lateCalls.RemoveAll(static call => call.HasEnded);
             foreach (RootProvider provider in all)
             {
                 roots.Ask(provider);
             }
 
-            // The providers' frames are dead: what they held must not be found on this thread's stack.
-            Scrub();
             roots.Register(new MemoryRange((nuint)s_pointers, (nuint)(s_pointers + roots._pointerCount)), default);
         }
 
@@ -60,25 +65,41 @@ internal sealed unsafe class ProvidedRoots : IDisposable
     public ReportRequest Extend(in ReportRequest request)
         => _warnings.Count == 0 ? request : request with { Warnings = [.. request.Warnings, .. _warnings], HasGaps = true };
 
-    /// <summary>Takes a pointer; false when there is no room, or the provider takes too long.</summary>
-    public bool TryAdd(nuint pointer)
+    /// <summary>Takes a pointer; false when there is no room, the provider takes too long, or its call is over.</summary>
+    public bool TryAdd(RootCollector collector, nuint pointer)
     {
-        bool isTaken = _pointerCount < PointerCapacity && IsInTime;
-        if (isTaken)
+        lock (_lock)
         {
-            s_pointers[_pointerCount++] = pointer;
-        }
+            if (!collector.IsOpen)
+            {
+                return false;
+            }
 
-        _refused += isTaken ? 0 : 1;
-        return isTaken;
+            bool isTaken = _pointerCount < PointerCapacity && IsInTime;
+            if (isTaken)
+            {
+                s_pointers[_pointerCount++] = pointer;
+            }
+
+            _refused += isTaken ? 0 : 1;
+            return isTaken;
+        }
     }
 
     /// <summary>Takes a range; false as above.</summary>
-    public bool TryAdd(MemoryRange range, PointerDecoder decoder)
+    public bool TryAdd(RootCollector collector, MemoryRange range, PointerDecoder decoder)
     {
-        bool isTaken = _ranges.Count < RangeCapacity && IsInTime && Register(range, decoder);
-        _refused += isTaken ? 0 : 1;
-        return isTaken;
+        lock (_lock)
+        {
+            if (!collector.IsOpen)
+            {
+                return false;
+            }
+
+            bool isTaken = _ranges.Count < RangeCapacity && IsInTime && Register(range, decoder);
+            _refused += isTaken ? 0 : 1;
+            return isTaken;
+        }
     }
 
     /// <summary>Takes all roots back.</summary>
@@ -101,20 +122,34 @@ internal sealed unsafe class ProvidedRoots : IDisposable
 
     private void Ask(RootProvider provider)
     {
+        if (s_lateCalls.Exists(call => call.Provider == provider))
+        {
+            _warnings.Add("a root provider has not returned from an earlier call, and is not asked until it does: "
+                + "what it holds may be called lost");
+            return;
+        }
+
         RootCollector collector = new(this);
         _startedAt = Stopwatch.GetTimestamp();
         int refused = _refused;
-        try
+        ProviderCall call = new(provider, collector);
+        bool hasEnded = call.Run(s_returnPatience, out string? failure);
+        lock (_lock)
         {
-            provider(collector);
-        }
-        catch (Exception exception)
-        {
-            // The application's own: a scan must not fail for it, and the report names it.
-            _warnings.Add($"a root provider threw {exception.GetType().Name}: what it holds may be called lost");
+            // From here on the provider, which may still run, is answered with false.
+            collector.Close();
         }
 
-        collector.Close();
+        if (!hasEnded)
+        {
+            s_lateCalls.Add(call);
+        }
+
+        if (failure is not null)
+        {
+            _warnings.Add($"a root provider {failure}: what it holds may be called lost");
+        }
+
         if (_refused > refused)
         {
             _warnings.Add($"{_refused - refused} root(s) of a provider were refused: "
@@ -137,12 +172,5 @@ internal sealed unsafe class ProvidedRoots : IDisposable
     {
         s_pointers = (nuint*)Platform.Pages.AllocatePrivate(PointerCapacity * (nuint)sizeof(nuint));
         return s_pointers != null;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Scrub()
-    {
-        byte* dead = stackalloc byte[ScrubByteCount];
-        NativeMemory.Clear(dead, ScrubByteCount);
     }
 }

@@ -15,11 +15,13 @@ internal static unsafe class LastHolders
     private static Ingest? s_ingest;
     private static nint s_parent;
     private static nint[]? s_slots;
+    private static nint s_value;
 
     public static IEnumerable<LeakCase> All =>
     [
         .. Pair("last-holder-field", "Ingest._row", static plan => s_ingest = new Ingest(plan.Alloc("A")), static () => s_ingest = null),
         .. Pair("last-holder-array", "nint[]", static plan => s_slots = [0, plan.Alloc("A")], static () => s_slots = null),
+        .. Pair("last-holder-static", "static field LeakCases.Cases.LastHolders.s_value", static plan => s_value = plan.Alloc("A"), static () => s_value = 0),
         .. Pair("last-holder-block", "at its start + 24", PlantParent, static () => Words.Point(s_parent, Word, 0), Live("B")),
     ];
 

@@ -54,6 +54,19 @@ internal sealed class HintTests
     }
 
     [Test]
+    public void AProviderThatDoesNotReturnHoldsUpNoScanAndIsAskedAgainOnceItHas()
+    {
+        string[] lines = Run("provider-hangs");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(lines[1], Does.StartWith("conclusive=False calls=1 a root provider did not return within 2 s"));
+            Assert.That(lines[2], Does.StartWith("conclusive=False calls=1 a root provider has not returned from an earlier call"));
+            Assert.That(lines[3], Is.EqualTo("late=False"), "what it names after its time is refused");
+            Assert.That(lines[4], Is.EqualTo("check=none conclusive=True sizes="));
+        }
+    }
+
+    [Test]
     public void BlocksOfOneLineWithDifferentTagsAreGroupsOfTheirOwn()
     {
         string[] lines = Run("tags");
