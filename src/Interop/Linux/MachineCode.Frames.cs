@@ -1,8 +1,10 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: the two stubs a frame walk starts from: where the caller's frame is, and where the thread's stack ends.
+// What it is: the stubs a recorded call starts from: where the caller's frame is, what is kept for the thread, and where its
+// stack ends.
 // Who calls it: NativeHeap/Allocation, on every recorded allocation made through the explicit API, once per thread for
 // fs:0.
-// The one idea: both are leaves called through a managed function pointer, so they cost one call and one return.
+// The one idea: all are leaves called through a managed function pointer, so they cost one call and one return.
+using System.Buffers.Binary;
 
 namespace NativeLeak.Interop.Linux;
 
@@ -24,8 +26,28 @@ internal static unsafe partial class MachineCode
         0xC3,                               // ret
     ];
 
+    // FrameAndSlot FrameAndSlot(): two words come back in rax and rdx.
+    private static ReadOnlySpan<byte> FrameAndSlotCode =>
+    [
+        0x48, 0x89, 0xE8,                   // mov rax, rbp
+        0x64, 0x48, 0x8B, 0x14, 0x25,       // mov rdx, fs:[disp32]
+        0x00, 0x00, 0x00, 0x00,             //              ThreadSlot.Offset
+        0xC3,                               // ret
+    ];
+
+    private const int FrameAndSlotOffset = 8;
+
+    // The same where there is no slot.
+    private static ReadOnlySpan<byte> FrameWithoutSlotCode =>
+    [
+        0x48, 0x89, 0xE8,                   // mov rax, rbp
+        0x31, 0xD2,                         // xor edx, edx
+        0xC3,                               // ret
+    ];
+
     // Safety: typed as managed function pointers on purpose: a plain call without a GC transition or poll.
     private static delegate*<nuint> s_framePointer;
+    private static delegate*<FrameAndSlot> s_frameAndSlot;
     private static delegate*<nuint> s_threadControlBlock;
 
     /// <summary>
@@ -36,12 +58,23 @@ internal static unsafe partial class MachineCode
     /// <summary>Returns fs:0 of the calling thread; valid after <see cref="EmitFrameStubs"/>.</summary>
     public static delegate*<nuint> ThreadControlBlock => s_threadControlBlock;
 
-    /// <summary>Assembles both stubs. Idempotent; call once at start, before the first walk.</summary>
+    /// <summary>
+    /// Returns the frame pointer of the method that calls the stub and the thread's <see cref="ThreadSlot"/>; valid after
+    /// <see cref="EmitFrameStubs"/>.
+    /// </summary>
+    public static delegate*<FrameAndSlot> FrameAndSlot => s_frameAndSlot;
+
+    /// <summary>Assembles the stubs. Idempotent; call once at start, before the first walk.</summary>
     public static void EmitFrameStubs()
     {
         if (s_framePointer == null)
         {
             s_threadControlBlock = (delegate*<nuint>)Emit(ThreadControlBlockCode);
+            ThreadSlot.Initialize();
+            Span<byte> code = stackalloc byte[FrameAndSlotCode.Length];
+            FrameAndSlotCode.CopyTo(code);
+            BinaryPrimitives.WriteInt32LittleEndian(code[FrameAndSlotOffset..], ThreadSlot.Offset);
+            s_frameAndSlot = (delegate*<FrameAndSlot>)Emit(ThreadSlot.Offset != 0 ? code : FrameWithoutSlotCode);
             s_framePointer = (delegate*<nuint>)Emit(FramePointerCode);
         }
     }

@@ -69,6 +69,7 @@ internal static class AllocationRecorder
                 CHeap.Initialize();
                 CoarseClock.Start();
                 StackWalker.Initialize();
+                ThreadBlocks.Initialize();
                 bool isReady = ThreadNumbers.Initialize() && SiteDepot.Initialize(settings.StackDepth)
                     && RecordTable.Initialize() && MisuseDetector.Initialize();
                 RecorderPages.Source.BeginCharging();
@@ -89,6 +90,7 @@ internal static class AllocationRecorder
             // Order: after everything above; pairs with the reads of IsRecording. Frees before allocations, so that no
             // block is recorded whose free would be missed.
             s_isRecording = StartFailure is null;
+            FreeGate.Open();
             if (s_isRecording)
             {
                 Resume();
@@ -123,6 +125,39 @@ internal static class AllocationRecorder
     public static void OnAllocated(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,
         nuint framePointer, nuint returnAddress)
         => OnAllocated(address, byteCount, api, flags, new AllocationCall(framePointer, returnAddress, 0));
+
+    /// <summary>As the others, as it nearly always goes. For a caller that knows its thread's block, and whose own frame lies
+    /// below the call.</summary>
+    // Safety: the slot is only handed from the table to the table; the thread is the caller's.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static unsafe void OnAllocated(ThreadBlock* thread, nuint address, nuint byteCount, AllocationApi api,
+        BlockFlags flags, nuint framePointer, nuint returnAddress, nuint stackPointer)
+    {
+        if (thread == null || thread->Scope != 0 || s_intake != BlockIntake.Every || RecordTable.Store is not { } store)
+        {
+            OnAllocated(address, byteCount, api, flags, framePointer, returnAddress, stackPointer);
+            return;
+        }
+
+        uint* slot = store.Approach(address);
+        uint tick = CoarseClock.ReadTicks(&thread->Clock);
+        uint site = WalkMemo.Recall(thread->Memo, framePointer, returnAddress, stackPointer, thread->StackEnd);
+        if (site == 0)
+        {
+            site = SiteDepot.InternWalked(framePointer, returnAddress, stackPointer, thread->StackEnd, thread->Memo);
+        }
+
+        if (!store.Insert(slot, address, byteCount, api, flags | SiteDepot.FlagsOf(site), SiteDepot.SiteOf(site),
+            thread->Number, thread->Stripe, tick))
+        {
+            EndIfFull();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void OnAllocated(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,
+        nuint framePointer, nuint returnAddress, nuint stackPointer)
+        => OnAllocated(address, byteCount, api, flags, new AllocationCall(framePointer, returnAddress, stackPointer));
 
     /// <summary>As the other, for a caller that knows its caller's stack pointer too.</summary>
     // Safety: the slot is only handed from the table to the table.

@@ -15,8 +15,9 @@ internal static unsafe class CoarseClock
 
     private const int ClockMonotonicCoarse = 6;
 
-    // Safety: glibc's clock_gettime reads the vDSO, never blocks and does not touch managed memory.
-    private static delegate* unmanaged[SuppressGCTransition]<int, TimeSpec*, int> s_read;
+    // Safety: the kernel's function in the vDSO, or glibc's that calls it: it never blocks, does not touch managed memory, and
+    // has the C prototype written here. Typed as managed on purpose: a plain call without a GC transition or poll.
+    private static delegate*<int, TimeSpec*, int> s_read;
     private static long s_startMilliseconds;
     private static long s_startUtcTicks;
 
@@ -33,16 +34,27 @@ internal static unsafe class CoarseClock
         get => s_read == null ? 0 : (uint)((ulong)(NowMilliseconds() - s_startMilliseconds) / TickMilliseconds);
     }
 
+    /// <summary>As <see cref="NowTicks"/>, for who asks often. Pre: <see cref="Start"/>.</summary>
+    /// <param name="memo">The last reading of this caller; all zero before the first.</param>
+    // Safety: as in NowMilliseconds.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [SkipLocalsInit]
+    public static uint ReadTicks(ClockMemo* memo)
+    {
+        TimeSpec now;
+        s_read(ClockMonotonicCoarse, &now);
+        return now.Nanoseconds == memo->Nanoseconds && now.Seconds == memo->Seconds
+            ? memo->Tick : Convert(memo, now.Seconds, now.Nanoseconds);
+    }
+
     /// <summary>Fixes tick 0. Idempotent, cold.</summary>
     /// <exception cref="EntryPointNotFoundException">The C library has no clock_gettime.</exception>
     public static void Start()
     {
         if (s_read == null)
         {
-            nint address = NativeLibrary.GetExport(NativeLibrary.Load("libc.so.6"), "clock_gettime");
+            delegate*<int, TimeSpec*, int> read = (delegate*<int, TimeSpec*, int>)FindClock();
             s_startUtcTicks = DateTimeOffset.UtcNow.UtcTicks;
-            delegate* unmanaged[SuppressGCTransition]<int, TimeSpec*, int> read =
-                (delegate* unmanaged[SuppressGCTransition]<int, TimeSpec*, int>)address;
             TimeSpec now;
             read(ClockMonotonicCoarse, &now);
             s_startMilliseconds = (now.Seconds * 1000) + (now.Nanoseconds / 1_000_000);
@@ -64,6 +76,26 @@ internal static unsafe class CoarseClock
     /// <summary>Wall-clock time of a tick, by the clock as it stood at the start.</summary>
     public static DateTimeOffset ToDateTimeOffset(uint ticks)
         => new DateTimeOffset(s_startUtcTicks, TimeSpan.Zero).AddMilliseconds((double)ticks * TickMilliseconds);
+
+    // The vDSO is a loaded library like any other, under this name; glibc's wrapper around it costs a third of the call.
+    private static nint FindClock()
+        => NativeLibrary.TryLoad("linux-vdso.so.1", out nint vdso)
+            && NativeLibrary.TryGetExport(vdso, "__vdso_clock_gettime", out nint address)
+            ? address
+            : NativeLibrary.GetExport(NativeLibrary.Load("libc.so.6"), "clock_gettime");
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint Convert(ClockMemo* memo, long seconds, long nanoseconds)
+    {
+        memo->Seconds = seconds;
+        memo->Nanoseconds = nanoseconds;
+        memo->Tick = TickOf(seconds, nanoseconds);
+        return memo->Tick;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint TickOf(long seconds, long nanoseconds)
+        => (uint)((ulong)((seconds * 1000) + (nanoseconds / 1_000_000) - s_startMilliseconds) / TickMilliseconds);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long NowMilliseconds()

@@ -9,21 +9,21 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// </summary>
 internal static class DetectorThread
 {
-    /// <summary>The bits of ThreadState.DetectorDepth that count scopes.</summary>
+    /// <summary>The bits of ThreadState.Scope that count scopes.</summary>
     public const int DepthMask = 0xFFFF;
 
     /// <summary>Whether the calling thread is inside at least one scope.</summary>
     public static bool IsInside
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (ThreadState.DetectorDepth & DepthMask) != 0;
+        get => (ThreadState.Scope & DepthMask) != 0;
     }
 
     /// <summary>Whether the calling thread is in no scope at all, neither here nor in LeakScope.</summary>
     public static bool IsPlain
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => ThreadState.DetectorDepth == 0;
+        get => ThreadState.Scope == 0;
     }
 
     /// <summary>
@@ -31,7 +31,7 @@ internal static class DetectorThread
     /// </summary>
     public static Scope Enter()
     {
-        ThreadState.DetectorDepth++;
+        ThreadState.Scope++;
         return new Scope(entered: true);
     }
 
@@ -48,7 +48,7 @@ internal static class DetectorThread
             if (_entered)
             {
                 _entered = false;
-                ThreadState.DetectorDepth--;
+                ThreadState.Scope--;
             }
         }
     }

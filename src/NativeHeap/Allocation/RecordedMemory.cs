@@ -7,7 +7,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
+using NativeLeak.Interop.Linux;
 using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
 
@@ -21,14 +21,34 @@ namespace NativeLeak.NativeHeap.Allocation;
 [SkipLocalsInit]
 internal static unsafe class RecordedMemory
 {
-    private const int HeapHeaderByteCount = 16;
-
     /// <summary>NativeMemory.Alloc(byteCount).</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void* Alloc(nuint byteCount, AllocationApi api)
     {
-        AllocationCall call = StackWalker.Caller();
-        return Alloc(byteCount, api, BlockFlags.None, in call);
+        nuint asked = byteCount != 0 ? byteCount : 1;
+        void* block = CHeap.Malloc(asked);
+        nuint here;
+        FrameAndSlot own = MachineCode.FrameAndSlot();
+        if (block == null || FreeGate.IsPoisoning || !StackWalker.IsOwnFrame(own.FramePointer, (nuint)(&here)))
+        {
+            return EndAlloc(block, asked, api, own.FramePointer, (nuint)(&here));
+        }
+
+        // Safety: this method's own frame: the caller's frame pointer, and where it goes on.
+        nuint* frame = (nuint*)own.FramePointer;
+        AllocationRecorder.OnAllocated(ThreadBlocks.Of(own.Slot), (nuint)block, asked, api, BlockFlags.None,
+            frame[0], frame[1], (nuint)(frame + 2));
+        return block;
+    }
+
+    // What is left to do where something is not as usual.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void* EndAlloc(void* block, nuint byteCount, AllocationApi api, nuint frame, nuint here)
+    {
+        AllocationCall call = StackWalker.IsOwnFrame(frame, here)
+            ? new AllocationCall(*(nuint*)frame, ((nuint*)frame)[1], frame + (2 * (nuint)sizeof(nuint)))
+            : default;
+        return End(block, byteCount, api, BlockFlags.None, in call);
     }
 
     /// <summary>malloc, recorded for a caller whose frame is already known.</summary>
@@ -36,7 +56,11 @@ internal static unsafe class RecordedMemory
     public static void* Alloc(nuint byteCount, AllocationApi api, BlockFlags flags, in AllocationCall call)
     {
         nuint asked = byteCount != 0 ? byteCount : 1;
-        void* block = CHeap.Malloc(asked);
+        return End(CHeap.Malloc(asked), asked, api, flags, in call);
+    }
+
+    private static void* End(void* block, nuint asked, AllocationApi api, BlockFlags flags, in AllocationCall call)
+    {
         if (block == null)
         {
             block = HeapRetries.Malloc(asked);
@@ -114,17 +138,43 @@ internal static unsafe class RecordedMemory
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Free(void* ptr, FreeingApi api)
     {
-        if (ptr != null)
+        if (ptr == null)
         {
-            AllocationCall call = StackWalker.Caller();
-            // The C heap's header of the block, fetched while the interlocked operations below hold up everything else.
-            Sse.Prefetch0((byte*)ptr - HeapHeaderByteCount);
-            FreeTicket ticket = default;
-            FreeGate.Enter((nuint)ptr, api, in call, ref ticket);
-            if (!ticket.IsWithheld)
-            {
-                Release(ptr, in ticket);
-            }
+            return;
+        }
+
+        nuint here;
+        FrameAndSlot own = MachineCode.FrameAndSlot();
+        // Safety: as in Alloc.
+        nuint* frame = (nuint*)own.FramePointer;
+        if (!StackWalker.IsOwnFrame((nuint)frame, (nuint)(&here)))
+        {
+            FreeOtherwise(ptr, api, null, 0, 0, 0);
+            return;
+        }
+
+        ThreadBlock* thread = ThreadBlocks.Of(own.Slot);
+        if (thread == null || !FreeGate.TryFree(thread, (nuint)ptr, api, frame[0], frame[1]))
+        {
+            FreeOtherwise(ptr, api, thread, frame[0], frame[1], (nuint)(frame + 2));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void FreeOtherwise(
+        void* ptr, FreeingApi api, ThreadBlock* thread, nuint framePointer, nuint returnAddress, nuint stackPointer)
+    {
+        AllocationCall call = new(framePointer, returnAddress, stackPointer);
+        FreeTicket ticket = default;
+        FreeGate.Enter((nuint)ptr, api, in call, ref ticket);
+        if (!ticket.IsWithheld)
+        {
+            Release(ptr, in ticket);
+        }
+
+        if (thread != null)
+        {
+            FreeGate.Prepare(thread, in call);
         }
     }
 

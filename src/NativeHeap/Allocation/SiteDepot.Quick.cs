@@ -44,8 +44,9 @@ internal static unsafe partial class SiteDepot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static BlockFlags FlagsOf(uint word) => (BlockFlags)((word & (uint)BstrBit) >> 25);
 
+    /// <summary>As the other, for a stack that is not the thread's last: the walk is made.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static uint InternWalked(
+    public static uint InternWalked(
         nuint framePointer, nuint returnAddress, nuint stackPointer, nuint stackEnd, WalkMemo* memo)
     {
         AllocationCall call = new(framePointer, returnAddress, stackPointer);

@@ -3,6 +3,7 @@
 // Who calls it: SiteDepot for every recorded allocation.
 // The one idea: managed code keeps RBP chains on Linux x64, and every step is checked against the thread's own stack,
 // so a chain broken by native code ends the walk instead of faulting.
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeLeak.Interop.Linux;
@@ -129,6 +130,12 @@ internal static unsafe class StackWalker
             ? new AllocationCall(*(nuint*)own, ((nuint*)own)[1], own + (2 * (nuint)sizeof(nuint)))
             : default;
     }
+
+    /// <summary>Whether a stub's answer is the frame of the very method that owns the local <paramref name="here"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsOwnFrame(nuint framePointer, nuint here)
+        // Rotated: the bits of a frame that is not aligned come out on top.
+        => BitOperations.RotateRight(framePointer - (here & ~(nuint)7), 3) < OwnFrameByteCount / (nuint)sizeof(nuint);
 
     /// <summary>Hash of stored entries, as <see cref="Walk"/> computes it.</summary>
     public static ulong Hash(ReadOnlySpan<nuint> frames)

@@ -1,4 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+using System.Runtime.CompilerServices;
+
 namespace NativeLeak.NativeHeap.Allocation;
 
 /// <summary>
@@ -11,8 +13,29 @@ internal static class ThreadState
     /// Depth of <see cref="DetectorThread"/> scopes in the low half; above, whether the thread is in a scope of
     /// LeakScope's (<see cref="Annotations.ScopeState"/>). One word, so that an allocation asks once.
     /// </summary>
+    public static int Scope
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => t_scope;
+
+        // Safety: a block is the calling thread's own and never given back.
+        set
+        {
+            t_scope = value;
+            unsafe
+            {
+                ThreadBlock* block = (ThreadBlock*)Block;
+                if (block != null)
+                {
+                    block->Scope = value;
+                }
+            }
+        }
+    }
+
+    /// <summary>The thread's <see cref="ThreadBlock"/> (<see cref="ThreadBlocks"/>); 0 = none yet.</summary>
     [ThreadStatic]
-    public static int DetectorDepth;
+    public static nuint Block;
 
     /// <summary>The innermost check the thread works in (<see cref="Annotations.CheckScopes"/>); 0 = none.</summary>
     [ThreadStatic]
@@ -37,4 +60,7 @@ internal static class ThreadState
     /// <summary>The thread's ring of recent frees (RecentFrees); 0 = none yet.</summary>
     [ThreadStatic]
     public static nuint FreeRing;
+
+    [ThreadStatic]
+    private static int t_scope;
 }

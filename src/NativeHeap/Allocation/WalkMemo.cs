@@ -7,6 +7,7 @@
 // Safety: see Recall: whatever is read lies between the caller's frame and the end of the calling thread's own stack.
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using NativeLeak.Interop;
 
 namespace NativeLeak.NativeHeap.Allocation;
@@ -78,32 +79,39 @@ internal unsafe struct WalkMemo
     public static uint Recall(WalkMemo* memo, in AllocationCall call, nuint stackEnd)
     {
         nuint here;
-        if (memo->_returnAddress != call.ReturnAddress || memo->_framePointer != call.FramePointer
-            || memo->_stackPointer != call.StackPointer || memo->_stackEnd != stackEnd
-            || memo->_version != FrameSizes.Version
-            || (call.StackPointer != 0 ? call.StackPointer : call.FramePointer) <= (nuint)(&here))
+        return (call.StackPointer != 0 ? call.StackPointer : call.FramePointer) <= (nuint)(&here)
+            ? 0 : Recall(memo, call.FramePointer, call.ReturnAddress, call.StackPointer, stackEnd);
+    }
+
+    /// <summary>As the other, for a caller whose walk starts above its own frame for certain.</summary>
+    // Safety: as in the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Recall(WalkMemo* memo, nuint framePointer, nuint returnAddress, nuint stackPointer, nuint stackEnd)
+    {
+        if (((memo->_returnAddress ^ returnAddress) | (memo->_framePointer ^ framePointer)
+            | (memo->_stackPointer ^ stackPointer) | (memo->_stackEnd ^ stackEnd)
+            | (uint)(memo->_version ^ FrameSizes.Version)) != 0)
         {
             return 0;
         }
 
-        nuint difference = 0;
+        // Two words at a time: by now the frames have left the store buffer, whose words could not be loaded as one.
+        Vector128<ulong> difference = Vector128<ulong>.Zero;
         byte* at = (byte*)memo + HeadByteCount;
-        byte* last = at + memo->_linksByteCount - LinkByteCount;
-        for (; at < last; at += 2 * LinkByteCount)
+        for (byte* end = at + memo->_linksByteCount; at < end; at += 2 * LinkByteCount)
         {
             difference |= Compare((nuint*)at) | Compare((nuint*)(at + LinkByteCount));
         }
 
-        difference |= at == last ? Compare((nuint*)at) : 0;
-
+        nuint other = 0;
         at = (byte*)memo + ByteCount;
         for (byte* end = at - memo->_wordsByteCount; at > end;)
         {
-            at -= WordByteCount;
-            difference |= **(nuint**)at ^ ((nuint*)at)[1];
+            at -= 2 * WordByteCount;
+            other |= (**(nuint**)at ^ ((nuint*)at)[1]) | (*((nuint**)at)[2] ^ ((nuint*)at)[3]);
         }
 
-        if (difference != 0)
+        if (other != 0 || difference != Vector128<ulong>.Zero)
         {
             return 0;
         }
@@ -127,11 +135,8 @@ internal unsafe struct WalkMemo
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nuint Compare(nuint* link)
-    {
-        nuint* frame = (nuint*)link[0];
-        return (frame[0] ^ link[1]) | (frame[1] ^ link[2]);
-    }
+    private static Vector128<ulong> Compare(nuint* link)
+        => Vector128.Load(*(ulong**)link) ^ Vector128.Load((ulong*)link + 1);
 
     /// <summary>Begins a memo. Pre: <paramref name="version"/> was read before the walk's first look at FrameSizes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -139,7 +144,8 @@ internal unsafe struct WalkMemo
     {
         memo->_siteWord = 0;
         memo->_framePointer = call.FramePointer;
-        memo->_returnAddress = call.ReturnAddress;
+        // No address of code, so that nobody's stack is compared with a memo that is not finished.
+        memo->_returnAddress = ~call.ReturnAddress;
         memo->_stackPointer = call.StackPointer;
         memo->_stackEnd = stackEnd;
         memo->_version = version;
@@ -166,9 +172,27 @@ internal unsafe struct WalkMemo
         }
     }
 
-    /// <summary>Ends a memo whose walk ended with this site.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Finish(WalkMemo* memo, uint siteWord) => memo->_siteWord = siteWord;
+    /// <summary>Ends a memo whose walk ended with this site. Once for each <see cref="Start"/>.</summary>
+    // Safety: there is room for one link and one word more than the longest walk reads.
+    public static void Finish(WalkMemo* memo, uint siteWord)
+    {
+        // Compared two by two: an odd one is its own neighbour.
+        if (memo->_linksByteCount % (2 * LinkByteCount) != 0)
+        {
+            nuint* end = (nuint*)((byte*)memo + HeadByteCount + memo->_linksByteCount);
+            (end[0], end[1], end[2]) = (end[-3], end[-2], end[-1]);
+            memo->_linksByteCount += LinkByteCount;
+        }
+
+        if (memo->_wordsByteCount % (2 * WordByteCount) != 0)
+        {
+            nuint* last = (nuint*)((byte*)memo + ByteCount - memo->_wordsByteCount);
+            AddWord(memo, last[0], last[1]);
+        }
+
+        memo->_siteWord = siteWord;
+        memo->_returnAddress = ~memo->_returnAddress;
+    }
 
     private static void AddWords(WalkMemo* memo, in StackCursor cursor)
     {

@@ -20,33 +20,33 @@ internal static class ScopeState
     private const int OnThreadMask = 0x3FFC0000;
 
     /// <summary>Whether blocks that the thread allocates now are to be ignored.</summary>
-    public static bool IsDisabled => (ThreadState.DetectorDepth & (FlowingDisabledBit | OnThreadMask)) != 0;
+    public static bool IsDisabled => (ThreadState.Scope & (FlowingDisabledBit | OnThreadMask)) != 0;
 
     /// <summary>Enters a disabled scope of the thread. False when there are too many.</summary>
     public static bool EnterOnThread()
     {
-        if ((ThreadState.DetectorDepth & OnThreadMask) == OnThreadMask)
+        if ((ThreadState.Scope & OnThreadMask) == OnThreadMask)
         {
             return false;
         }
 
-        ThreadState.DetectorDepth += OneOnThread;
+        ThreadState.Scope += OneOnThread;
         return true;
     }
 
     /// <summary>Leaves one; nothing happens when there is none.</summary>
     public static void LeaveOnThread()
     {
-        if ((ThreadState.DetectorDepth & OnThreadMask) != 0)
+        if ((ThreadState.Scope & OnThreadMask) != 0)
         {
-            ThreadState.DetectorDepth -= OneOnThread;
+            ThreadState.Scope -= OneOnThread;
         }
     }
 
     /// <summary>What flows with the execution context is now this.</summary>
     public static void SetFlowing(bool isDisabled, uint check)
     {
-        ThreadState.DetectorDepth = (ThreadState.DetectorDepth & ~FlowingMask)
+        ThreadState.Scope = (ThreadState.Scope & ~FlowingMask)
             | (isDisabled ? FlowingDisabledBit : 0) | (check != 0 ? FlowingCheckBit : 0);
         ThreadState.Check = check;
     }

@@ -13,11 +13,12 @@ using NativeLeak.NativeHeap.Records;
 namespace NativeLeak.NativeHeap.Misuse;
 
 /// <summary>Frees: what is known of them, what is withheld. Thread-safe; no GC memory on the known path.</summary>
-internal static unsafe class FreeGate
+internal static unsafe partial class FreeGate
 {
     private static bool s_keepsStacks;
     private static bool s_isPoisoning;
     private static bool s_isHolding;
+    private static bool s_isPlain;
 
     /// <summary>Whether freed blocks must pass <see cref="TryHold"/>, and a reallocation is a new block.</summary>
     public static bool IsHolding
@@ -38,7 +39,14 @@ internal static unsafe class FreeGate
 
     /// <summary>Sets the switches; before the hook is installed, or with threads running: each is one flag.</summary>
     public static void Configure(bool isHolding, bool isPoisoning, bool keepsStacks)
-        => (s_isHolding, s_isPoisoning, s_keepsStacks) = (isHolding, isPoisoning, keepsStacks);
+    {
+        (s_isHolding, s_isPoisoning, s_keepsStacks) = (isHolding, isPoisoning, keepsStacks);
+        Open();
+    }
+
+    /// <summary>Lets frees take the short way (<see cref="TryFree"/>) where nothing stands against it. For the recorder, once it
+    /// records, and whenever a switch changes.</summary>
+    public static void Open() => s_isPlain = AllocationRecorder.IsRecording && !s_isHolding && !s_isPoisoning && !s_keepsStacks;
 
     /// <summary>A free begins: takes the record out, or judges. Then Pass, the C heap, Leave, unless it is withheld.</summary>
     /// <param name="address">What is freed; not 0.</param>
@@ -62,13 +70,7 @@ internal static unsafe class FreeGate
             return;
         }
 
-        Take(ref ticket, removed.ByteCount, removed.Site, removed.BirthTick, removed.Api);
-        FreePairs.Note(address, in ticket, api, isShort);
-        Remember(in ticket, address);
-        if ((removed.Flags & BlockFlags.Annotated) != 0)
-        {
-            BlockHints.OnFreed(address, removed.Ordinal, removed.Api);
-        }
+        Finish(address, api, in removed, ref ticket, isShort);
     }
 
     /// <summary>As <see cref="Enter"/>, for a reallocation: the block may live on, so it is not yet remembered as freed.</summary>

@@ -85,6 +85,19 @@ internal static unsafe class FreePairs
         }
     }
 
+    /// <summary>Whether a pair needs no more notice.</summary>
+    /// <param name="site">Where the block was allocated.</param>
+    /// <param name="api">By which API.</param>
+    /// <param name="freeSite">Where it is freed.</param>
+    /// <param name="freeApi">By which API, if known.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsKnown(uint site, AllocationApi api, ulong freeSite, FreeingApi freeApi)
+    {
+        ulong word = site | (freeSite << SiteBits) | ((ulong)(byte)api << ApiShift) | ((ulong)(byte)freeApi << FreeApiShift);
+        // Order: none; a word is the whole pair.
+        return s_cache[(word * Multiplier) >> (64 - CacheBits)] == word;
+    }
+
     /// <summary>Reads a pair.</summary>
     public static FreePair Get(int index) => s_pairs[index];
 

@@ -53,6 +53,21 @@ internal static unsafe class FreePlaces
             : FindSlowly(address, in call, hash, out isShort);
     }
 
+    /// <summary>Remembers a place for the calling thread, if the two addresses tell it and it is known.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Remember(ThreadBlock* thread, in AllocationCall call)
+    {
+        nuint outer = Outer(in call);
+        ulong word = Lookup(HashOf(in call));
+        if (outer != 0 && word != 0 && (word & DeepBit) == 0)
+        {
+            *ThreadBlock.PlaceOf(thread, call.ReturnAddress) = new FreePlace
+            {
+                ReturnAddress = call.ReturnAddress, Outer = outer, FramePointer = call.FramePointer, Site = word & SiteMask,
+            };
+        }
+    }
+
     /// <summary>The site of the whole stack that frees; 0 if the address has no record.</summary>
     public static uint FindWhole(nuint address, in AllocationCall call)
         => !DetectorThread.IsInside && FreeJudge.HasRecord(address) ? SiteDepot.Intern(in call, StackWalker.StackEnd, out _) : 0;

@@ -17,7 +17,8 @@ namespace NativeLeak.NativeHeap.Misuse;
 ///     0 → address → address | no record → (address | in heap) → 0 of one without
 /// tag:    16 bits of the address, so that a search reads 896 bytes and not 7 KiB
 /// entry:  bits 0–47 address, 48–63 size (65,535 and more: 65,535)
-///         bits 64–81 site, 82–99 site of the free, 100–115 birth, 116–121 API, 122–127 unused
+///         bits 64–83 site, 84–102 site of the free, 103–118 birth, 119–123 API, 124–127 unused: site and birth as a record
+///         has them in its first eight bytes, the API at a distance from where it is in the second
 /// </code>
 /// The head has a cache line of its own thread: others read it only when they free what has no record.
 /// Only the owner writes. A thread takes over the ring of one that ended, entries and all; 1,023 threads at a time have a
@@ -33,8 +34,12 @@ internal unsafe struct FreeRing
     public const int Capacity = 448;
 
     private const int FirstTag = 64, FirstEntry = FirstTag + (Capacity * sizeof(char));
-    private const int AddressBits = 48, FreeSiteShift = 18, BirthShift = 36, ApiShift = 52, ApiBits = 6;
-    private const ulong AddressMask = (1UL << AddressBits) - 1, SiteMask = (1UL << FreeSiteShift) - 1;
+    private const int AddressBits = 48, SiteBits = PackedRecord.SiteBits, FreeSiteBits = 19, BirthBits = 16, ApiBits = 5;
+    private const int FreeSiteShift = SiteBits, BirthShift = FreeSiteShift + FreeSiteBits, ApiShift = BirthShift + BirthBits;
+    private const ulong AddressMask = (1UL << AddressBits) - 1, SiteMask = (1UL << SiteBits) - 1;
+    private const ulong FreeSiteMask = (1UL << FreeSiteBits) - 1, BirthMask = (1UL << BirthBits) - 1;
+    // Where a record's last eight bytes have the API: above the size, and state and pins.
+    private const int RecordApiShift = 40;
     private const ulong ApiMask = (1UL << ApiBits) - 1;
 
     /// <summary>The address the owner is freeing: from before its record goes until the C heap has returned.</summary>
@@ -60,13 +65,34 @@ internal unsafe struct FreeRing
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add(FreeRing* ring, nuint address, in FreeTicket freed)
     {
+        Add(ring, (nuint)(address & AddressMask), Math.Min(freed.ByteCount, ushort.MaxValue),
+            (freed.Site & SiteMask) | ((ulong)freed.FreeSite << FreeSiteShift) | ((ulong)freed.Birth << BirthShift)
+            | ((ulong)freed.Api << ApiShift));
+    }
+
+    /// <summary>As the other, of a block whose record was as most are.</summary>
+    /// <param name="ring">The calling thread's ring.</param>
+    /// <param name="address">The block; an address that an index of records holds.</param>
+    /// <param name="byteCount">Its size; not larger than what is called without a GC transition.</param>
+    /// <param name="siteAndOrdinal">The record's first eight bytes.</param>
+    /// <param name="sizeAndState">The record's last eight bytes.</param>
+    /// <param name="freeSite">The site of the free.</param>
+    // Safety: as in the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(
+        FreeRing* ring, nuint address, uint byteCount, ulong siteAndOrdinal, ulong sizeAndState, ulong freeSite)
+        => Add(ring, address, byteCount, (siteAndOrdinal & (SiteMask | (BirthMask << BirthShift))) | (freeSite << FreeSiteShift)
+            | ((sizeAndState << (ApiShift - RecordApiShift)) & (ApiMask << ApiShift)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(FreeRing* ring, nuint address, nuint byteCount, ulong facts)
+    {
         uint at = (uint)ring->Cursor;
         at = at < Capacity ? at : 0;
         ((char*)((byte*)ring + FirstTag))[at] = TagOf(address);
         ulong* entry = (ulong*)((byte*)ring + FirstEntry) + (2 * at);
-        entry[0] = (address & AddressMask) | ((ulong)Math.Min(freed.ByteCount, ushort.MaxValue) << AddressBits);
-        entry[1] = freed.Site | ((ulong)freed.FreeSite << FreeSiteShift) | ((ulong)freed.Birth << BirthShift)
-            | ((ulong)freed.Api << ApiShift);
+        entry[0] = address | ((ulong)byteCount << AddressBits);
+        entry[1] = facts;
         ring->Cursor = (int)at + 1;
     }
 
@@ -92,7 +118,7 @@ internal unsafe struct FreeRing
             {
                 ulong facts = entry[1];
                 found = new FreedBlock(address, (nuint)(entry[0] >> AddressBits), (uint)(facts & SiteMask),
-                    (uint)((facts >> FreeSiteShift) & SiteMask), (ushort)(facts >> BirthShift),
+                    (uint)((facts >> FreeSiteShift) & FreeSiteMask), (ushort)(facts >> BirthShift),
                     (AllocationApi)((facts >> ApiShift) & ApiMask));
                 return true;
             }
@@ -103,7 +129,7 @@ internal unsafe struct FreeRing
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static char TagOf(nuint address) => (char)(ushort)((address >> 4) ^ (address >> 20));
+    private static char TagOf(nuint address) => (char)(ushort)(address >> 4);
 }
 
 /// <summary>What is still known of a block that was freed.</summary>

@@ -44,6 +44,9 @@ internal unsafe struct PackedRecord
     /// <summary>Bits of the birth tick.</summary>
     public const int BirthBits = 27;
 
+    /// <summary>The bits of a birth tick.</summary>
+    public const uint BirthMask = (1u << BirthBits) - 1;
+
     /// <summary>Bits of the number within a tick.</summary>
     public const int SequenceBits = 19;
 
@@ -70,6 +73,9 @@ internal unsafe struct PackedRecord
 
     /// <summary>Size (or where it is) and the high bits of the ordinal.</summary>
     [FieldOffset(8)] public uint SizeAndOrdinal;
+
+    /// <summary>The last eight bytes: <see cref="SizeAndOrdinal"/>, and above it <see cref="StateWord"/>.</summary>
+    [FieldOffset(8)] public ulong SizeAndState;
 
     /// <summary>State, pins, API, flags and thread: see <see cref="RecordStateWord"/>.</summary>
     [FieldOffset(12)] public uint StateWord;
@@ -109,6 +115,28 @@ internal unsafe struct PackedRecord
     {
         uint size = record->SizeAndOrdinal & SizeMask;
         return size < (uint)LargeByteCount ? size : (nuint)entries[size & ((uint)LargeByteCount - 1)].SiteAndOrdinal;
+    }
+
+    /// <summary>The size in a <see cref="SizeAndOrdinal"/>, or <see cref="LargeByteCount"/> and more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint SizeOf(uint sizeAndOrdinal) => sizeAndOrdinal & SizeMask;
+
+    /// <summary>The site in a <see cref="SiteAndOrdinal"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint SiteOf(ulong siteAndOrdinal) => (uint)siteAndOrdinal & SiteMask;
+
+    /// <summary>Writes all of a live record; the state in the last store, together with the size.</summary>
+    /// <param name="record">An entry that the caller owns.</param>
+    /// <param name="size">A size below <see cref="LargeByteCount"/>.</param>
+    /// <param name="site">The site's id.</param>
+    /// <param name="ordinal">The ordinal.</param>
+    /// <param name="live">The state word (<see cref="RecordStateWord.Live"/>).</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FillLive(PackedRecord* record, uint size, uint site, ulong ordinal, uint live)
+    {
+        record->SiteAndOrdinal = (ordinal << SiteBits) | (site & SiteMask);
+        RecordStateWord.Publish(
+            ref record->SizeAndState, size | ((uint)(ordinal >> OrdinalLowBits) << OrdinalHighShift), live);
     }
 
     /// <summary>Writes all but the state word.</summary>

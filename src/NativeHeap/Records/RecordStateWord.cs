@@ -57,13 +57,31 @@ internal static class RecordStateWord
     /// <summary>How many readers hold the record.</summary>
     public static int Pins(uint word) => (int)((word & PinMask) >> PinShift);
 
+    /// <summary>The word of a live record that nobody holds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Live(AllocationApi api, BlockFlags flags, ushort thread)
+        => (uint)RecordState.Live | ((uint)api << ApiShift) | (((uint)flags & MaximumFlags) << FlagsShift)
+            | ((uint)thread << ThreadShift);
+
     /// <summary>Empty → Live, as the last write of an insert.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Publish(ref uint word, AllocationApi api, BlockFlags flags, ushort thread)
         // Order: releases the record's fields; pairs with the frozen world's read of the word (which has every earlier
         // write of every thread) and with TryPin. Without it a snapshot could see a live record half written.
-        => Volatile.Write(ref word, (uint)RecordState.Live | ((uint)api << ApiShift)
-            | (((uint)flags & MaximumFlags) << FlagsShift) | ((uint)thread << ThreadShift));
+        => Volatile.Write(ref word, Live(api, flags, thread));
+
+    /// <summary>As the other, with the four bytes before the word, in one store.</summary>
+    // Order: as in the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Publish(ref ulong wordAndBefore, uint before, uint live)
+        => Volatile.Write(ref wordAndBefore, before | ((ulong)live << (8 * sizeof(uint))));
+
+    /// <summary>Whether a live record is as most are, by its last eight bytes: nobody holds it, nothing more is known of it
+    /// than it holds, and its size is at most <paramref name="byteCount"/>, which fits into the record.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsPlain(ulong sizeAndState, uint byteCount)
+        => ((uint)(sizeAndState >> (8 * sizeof(uint))) & (PinMask | ((uint)BlockFlags.Annotated << FlagsShift))) == 0
+            && PackedRecord.SizeOf((uint)sizeAndState) <= byteCount;
 
     /// <summary>
     /// Live → Retired. True when nobody holds the record, so that the caller must hand it to reclamation.

@@ -17,6 +17,13 @@ internal sealed unsafe partial class RecordStore
     private const uint DrainInterval = 64;
     private const int DrainBatch = 128;
 
+    /// <summary>The stripe of the calling thread's number, ready for use; null for 0, which has none of its own.</summary>
+    public RecordStripe* OpenStripe(ushort thread)
+    {
+        RecordStripe* home = HomeOf(thread);
+        return thread == 0 || Open(home) ? null : home;
+    }
+
     // Before a stripe is changed. True when Close must unlock it.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool Open(RecordStripe* home) => home->Mode != RecordStripe.Owned && OpenSlowly(home);
@@ -40,6 +47,7 @@ internal sealed unsafe partial class RecordStore
             return true;
         }
 
+        home->Queue = QueueOf(home);
         home->Mode = RecordStripe.Owned;
         int used = (int)(home - _stripes) + 1;
         while (true)
@@ -140,20 +148,24 @@ internal sealed unsafe partial class RecordStore
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong NextOrdinal(RecordStripe* home)
+    private static ulong NextOrdinal(RecordStripe* home, uint tick)
     {
-        const uint MaximumSequence = (1u << PackedRecord.SequenceBits) - 1;
-        uint tick = CoarseClock.NowTicks & ((1u << PackedRecord.BirthBits) - 1);
-        if (tick != home->Tick)
+        ulong next = home->LastOrdinal + 1;
+        if ((uint)(next >> PackedRecord.SequenceBits) != (tick & PackedRecord.BirthMask))
         {
-            home->Tick = tick;
-            home->Sequence = 0;
+            next = FirstOrdinal(home, tick & PackedRecord.BirthMask);
         }
 
-        // Half a million allocations of one thread in 16 ms: the last ones share a number.
-        home->Sequence = Math.Min(home->Sequence + 1, MaximumSequence);
-        return ((ulong)tick << PackedRecord.SequenceBits) | home->Sequence;
+        home->LastOrdinal = next;
+        return next;
     }
+
+    // Half a million allocations of one thread in 16 ms: the last ones share a number.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ulong FirstOrdinal(RecordStripe* home, uint tick)
+        => (uint)(home->LastOrdinal >> PackedRecord.SequenceBits) == tick
+            ? home->LastOrdinal
+            : ((ulong)tick << PackedRecord.SequenceBits) | 1;
 
     // A block too large for its record's size field. On failure the record's entry is free again.
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -217,7 +229,7 @@ internal sealed unsafe partial class RecordStore
         home->Freed++;
         home->FreedBytes += (long)byteCount;
         Put(home, entry);
-        RecordQueue* queue = QueueOf(home);
+        RecordQueue* queue = home->Queue;
         if (queue->Head != 0)
         {
             Drain(home, queue);

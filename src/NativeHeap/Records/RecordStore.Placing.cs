@@ -6,6 +6,7 @@
 // Safety: slots come from the index, entries from this thread's list; a fork is written before it is shown and is never
 // given back.
 using System.Runtime.CompilerServices;
+using NativeLeak.NativeHeap.Allocation;
 
 namespace NativeLeak.NativeHeap.Records;
 
@@ -68,7 +69,7 @@ internal sealed unsafe partial class RecordStore
     // Enters a record that has its ordinal already.
     private bool Enter(in BlockRecord record, bool isRestored)
     {
-        ushort current = Allocation.ThreadNumbers.Current;
+        ushort current = ThreadNumbers.Current;
         RecordStripe* home = HomeOf(current);
         AddressIndex? index = IndexOf(record.Address);
         uint* slot = index is null ? null : index.FindOrCreate(record.Address, record.BlockByteCount);
@@ -95,7 +96,7 @@ internal sealed unsafe partial class RecordStore
         if (isPlaced)
         {
             PackedRecord* record = _entries + entry;
-            PackedRecord.Fill(record, size, site, ordinal == NewOrdinal ? NextOrdinal(home) : ordinal);
+            PackedRecord.Fill(record, size, site, ordinal == NewOrdinal ? NextOrdinal(home, CoarseClock.NowTicks) : ordinal);
             RecordStateWord.Publish(ref record->StateWord, api, flags, thread);
             isPlaced = Link(index, slot, granule, entry, home, out stale);
         }

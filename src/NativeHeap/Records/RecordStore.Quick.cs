@@ -35,8 +35,22 @@ internal sealed unsafe partial class RecordStore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Insert(
         uint* slot, nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site, ushort thread)
+        => Insert(slot, address, byteCount, api, flags, site, thread, HomeOf(thread), CoarseClock.NowTicks);
+
+    /// <summary>As the other, for a caller that knows its stripe and has read the clock.</summary>
+    /// <param name="slot">As above.</param>
+    /// <param name="address">As above.</param>
+    /// <param name="byteCount">As above.</param>
+    /// <param name="api">As above.</param>
+    /// <param name="flags">As above.</param>
+    /// <param name="site">As above.</param>
+    /// <param name="thread">As above.</param>
+    /// <param name="home">The stripe of that number.</param>
+    /// <param name="tick">The tick now.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Insert(uint* slot, nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site,
+        ushort thread, RecordStripe* home, uint tick)
     {
-        RecordStripe* home = HomeOf(thread);
         uint entry = home->FreeHead;
         // Order: a latch, see SwitchOff.
         if (slot == null || entry == 0 || home->Mode != RecordStripe.Owned || byteCount >= AddressIndex.LeastReach
@@ -48,8 +62,7 @@ internal sealed unsafe partial class RecordStore
         PackedRecord* record = _entries + entry;
         home->FreeHead = record->SizeAndOrdinal;
         home->FreeCount--;
-        PackedRecord.Fill(record, (uint)byteCount, site, NextOrdinal(home));
-        RecordStateWord.Publish(ref record->StateWord, api, flags, thread);
+        PackedRecord.FillLive(record, (uint)byteCount, site, NextOrdinal(home, tick), RecordStateWord.Live(api, flags, thread));
         uint granule = AddressIndex.AlignedGranuleOf(address);
         // Order: releases a complete, live record; pairs with the reads in TryFind, Unlink and of the frozen world. Only a
         // free can have changed the second slot since it was looked at: nobody else enters this address.
@@ -98,6 +111,69 @@ internal sealed unsafe partial class RecordStore
         return removed;
     }
 
+    /// <summary>
+    /// Takes a block's record out of its slot, as it nearly always goes; the caller is its owner and must end that by
+    /// <see cref="TryRecycle"/> or <see cref="EndRemoval"/>. 0: nothing was done, ask <see cref="Remove"/>.
+    /// </summary>
+    /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>.</param>
+    /// <param name="address">Start of the block.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint TryTake(uint* slot, nuint address)
+    {
+        // A look at slots that no block paid for would touch their page.
+        if (slot == null || !_aligned.IsTouched(slot))
+        {
+            return 0;
+        }
+
+        // Order: as in Remove.
+        uint seen = Volatile.Read(ref *slot);
+        uint entry = seen & AddressIndex.IndexMask;
+        Sse.Prefetch0(_entries + entry);
+        // Order: as in Remove.
+        return entry != 0 && seen >> AddressIndex.GranuleShift == AddressIndex.AlignedGranuleOf(address)
+            && Interlocked.CompareExchange(ref *slot, 0, seen) == seen ? entry : 0;
+    }
+
+    /// <summary>The record of an entry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public PackedRecord* RecordOf(uint entry) => _entries + entry;
+
+    /// <summary>Puts a record that was taken out back among the free ones, as it nearly always goes. False: nothing was done.</summary>
+    /// <param name="home">The calling thread's own stripe.</param>
+    /// <param name="entry">What <see cref="TryTake"/> answered.</param>
+    /// <param name="byteCount">The block's size. Pre: the record is plain (<see cref="RecordStateWord.IsPlain"/>).</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryRecycle(RecordStripe* home, uint entry, uint byteCount)
+    {
+        uint count = home->FreeCount + 1;
+        // Order: EpochDomain.IsQuiet, asked after the exchange that unlinked the record; see there.
+        if (Volatile.Read(ref *_activeReaders) != 0 || home->Mode != RecordStripe.Owned || count == RecordSlabs.BatchCount
+            || home->Queue->Head != 0)
+        {
+            return false;
+        }
+
+        home->Freed++;
+        home->FreedBytes += byteCount;
+        // Empty, and the link of the free list, in one store.
+        _entries[entry].SizeAndState = home->FreeHead;
+        home->FreeHead = entry;
+        home->FreeCount = count;
+        return true;
+    }
+
+    /// <summary>Ends any removal that <see cref="TryTake"/> began.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public RemovedBlock EndRemoval(uint entry)
+    {
+        PackedRecord* record = _entries + entry;
+        nuint byteCount = PackedRecord.ReadByteCount(record, _entries);
+        RemovedBlock removed = new(byteCount, record->Site, record->StateWord, record->Ordinal);
+        Retire(HomeOf(ThreadNumbers.Current), entry, byteCount);
+        return removed;
+    }
+
     /// <summary>Counts a free of an address without a record.</summary>
     public void CountUnknownFree()
     {
@@ -130,15 +206,6 @@ internal sealed unsafe partial class RecordStore
     private RemovedBlock RemoveSlowly(nuint address)
     {
         uint entry = Unlink(address);
-        if (entry == 0)
-        {
-            return RemovedBlock.None;
-        }
-
-        PackedRecord* record = _entries + entry;
-        nuint byteCount = PackedRecord.ReadByteCount(record, _entries);
-        RemovedBlock removed = new(byteCount, record->Site, record->StateWord, record->Ordinal);
-        Retire(HomeOf(ThreadNumbers.Current), entry, byteCount);
-        return removed;
+        return entry == 0 ? RemovedBlock.None : EndRemoval(entry);
     }
 }

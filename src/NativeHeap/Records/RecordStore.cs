@@ -56,6 +56,7 @@ internal sealed unsafe partial class RecordStore
         _stripes = (RecordStripe*)stripes;
         _queues = (RecordQueue*)(_stripes + StripeCount);
         _header = (StoreHeader*)(_queues + QueueCount);
+        _stripes->Queue = QueueOf(_stripes);
         _stripes->Mode = RecordStripe.Shared;
     }
 

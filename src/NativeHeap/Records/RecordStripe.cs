@@ -12,14 +12,15 @@ namespace NativeLeak.NativeHeap.Records;
 /// <remarks>
 /// <code>
 ///   0 lock         4 mode          8 free head    12 free count
-///  16 spare head  20 bump next    24 bump end     28 birth tick
-///  32 sequence    36 forks        40 allocated    48 allocated bytes
+///  16 spare head  20 bump next    24 bump end     28 forks
+///  32 last ordinal                40 allocated    48 allocated bytes
 ///  56 freed       64 freed bytes  72 replaced     80 unknown frees
-///  88 dropped     96 … 127 unused
+///  88 dropped     96 queue       104 … 127 unused
 /// </code>
 /// </remarks>
+// Safety: the queue lies in the store's own pages, as the stripe does.
 [StructLayout(LayoutKind.Explicit, Size = ByteCount)]
-internal struct RecordStripe
+internal unsafe struct RecordStripe
 {
     /// <summary>Size of a stripe in bytes.</summary>
     public const int ByteCount = 128;
@@ -54,14 +55,11 @@ internal struct RecordStripe
     /// <summary>End of the never-used entries.</summary>
     [FieldOffset(24)] public uint BumpEnd;
 
-    /// <summary>Tick of the last allocation.</summary>
-    [FieldOffset(28)] public uint Tick;
-
-    /// <summary>Number of the last allocation within its tick.</summary>
-    [FieldOffset(32)] public uint Sequence;
-
     /// <summary>Entries that this thread turned into forks.</summary>
-    [FieldOffset(36)] public uint Forks;
+    [FieldOffset(28)] public uint Forks;
+
+    /// <summary>The ordinal of the last allocation: its tick, and its number within it.</summary>
+    [FieldOffset(32)] public ulong LastOrdinal;
 
     /// <summary>Blocks recorded.</summary>
     [FieldOffset(40)] public long Allocated;
@@ -83,4 +81,7 @@ internal struct RecordStripe
 
     /// <summary>Blocks not recorded for want of metadata memory.</summary>
     [FieldOffset(88)] public long Dropped;
+
+    /// <summary>The queue for records that readers hold back; set before the stripe is used.</summary>
+    [FieldOffset(96)] public RecordQueue* Queue;
 }

@@ -93,6 +93,13 @@ internal static unsafe class RecordTable
         uint site, ushort thread)
         => s_store is { } store && store.Insert(slot, address, byteCount, api, flags, site, thread);
 
+    /// <summary>The table itself, for who does several steps; null before <see cref="Initialize"/>.</summary>
+    public static RecordStore? Store
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => s_store;
+    }
+
     /// <summary>Takes out a block's record before it is freed; exactly one caller wins.</summary>
     public static bool TryRemove(nuint address, out BlockRecord removed)
     {
@@ -114,6 +121,13 @@ internal static unsafe class RecordTable
     /// Puts back what <see cref="TryRemove"/> took out, with the same ordinal, site, birth and thread.
     /// </summary>
     public static bool Restore(in BlockRecord removed) => s_store is { } store && store.Restore(in removed);
+
+    /// <summary>The stripe of a thread number, ready for its bearer, who alone may ask. False when there is none.</summary>
+    public static bool TryOpenStripe(ushort thread, out RecordStripe* stripe)
+    {
+        stripe = s_store is { } store ? store.OpenStripe(thread) : null;
+        return stripe != null;
+    }
 
     /// <summary>Gives a young thread what an ended one had set aside; see <see cref="RecordStore.Inherit"/>.</summary>
     public static void Inherit(ushort ended, ushort heir) => s_store?.Inherit(ended, heir);

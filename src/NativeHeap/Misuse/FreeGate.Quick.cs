@@ -1,0 +1,108 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+// What it is: a free as it nearly always goes: a known place, a plain record, a pair seen before, nothing held back.
+// Who calls it: RecordedMemory.Free and the hook's, before they go the general way.
+// The one idea: what is not as usual is noticed before anything was done, or goes on in a method of its own; so all that a
+// free knows stays in registers, and the C heap is called from one straight line.
+// Safety: as in FreeGate; the block is a block of the C heap, since it has a record.
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.NativeHeap.Annotations;
+using NativeLeak.NativeHeap.Records;
+
+namespace NativeLeak.NativeHeap.Misuse;
+
+internal static unsafe partial class FreeGate
+{
+    private const int HeapHeaderByteCount = 16;
+
+    /// <summary>Frees a block, all of it: gate and C heap. False: nothing was done, go through <see cref="Enter"/>.</summary>
+    /// <param name="thread">The calling thread's block.</param>
+    /// <param name="address">What is freed; not 0.</param>
+    /// <param name="api">By which API, if known.</param>
+    /// <param name="framePointer">As in <see cref="AllocationCall"/>.</param>
+    /// <param name="returnAddress">As in <see cref="AllocationCall"/>.</param>
+    // Safety: the frame is one that was remembered, and so lay on this thread's stack: reading there cannot fail.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryFree(
+        ThreadBlock* thread, nuint address, FreeingApi api, nuint framePointer, nuint returnAddress)
+    {
+        FreePlace* place = ThreadBlock.PlaceOf(thread, returnAddress);
+        FreeRing* ring = thread->Ring;
+        if (!s_isPlain || ring == null || place->ReturnAddress != returnAddress || place->FramePointer != framePointer
+            || place->Outer != ((nuint*)framePointer)[1] || RecordTable.Store is not { } store)
+        {
+            return false;
+        }
+
+        // The C heap's header of the block, fetched while the interlocked operation below holds up everything else.
+        Sse.Prefetch0((byte*)address - HeapHeaderByteCount);
+        uint* slot = store.Approach(address);
+        // Order: announced before the record goes (whose exchange is a full fence); pairs with RecentFrees.IsFreedByOther.
+        Volatile.Write(ref ring->InFlight, address);
+        uint entry = store.TryTake(slot, address);
+        if (entry == 0)
+        {
+            // Order: nothing happened; the general way announces it again.
+            Volatile.Write(ref ring->InFlight, 0);
+            return false;
+        }
+
+        PackedRecord* record = store.RecordOf(entry);
+        ulong siteAndOrdinal = record->SiteAndOrdinal, sizeAndState = record->SizeAndState;
+        uint byteCount = PackedRecord.SizeOf((uint)sizeAndState);
+        if (!RecordStateWord.IsPlain(sizeAndState, (uint)CHeap.QuickByteCount)
+            || !FreePairs.IsKnown(PackedRecord.SiteOf(siteAndOrdinal), RecordStateWord.Api((uint)(sizeAndState >> 32)),
+                place->Site, api)
+            || !store.TryRecycle(thread->Stripe, entry, byteCount))
+        {
+            FinishSlowly(ring, entry, address, api, (uint)place->Site);
+            return true;
+        }
+
+        FreeRing.Add(ring, address, byteCount, siteAndOrdinal, sizeAndState, place->Site);
+        // Order: as in Pass.
+        Volatile.Write(ref ring->InFlight, address | FreeRing.InHeap);
+        CHeap.Free((void*)address, byteCount);
+        // Order: as in Leave.
+        Volatile.Write(ref ring->InFlight, 0);
+        return true;
+    }
+
+    /// <summary>Prepares the short way for the next free from here.</summary>
+    public static void Prepare(ThreadBlock* thread, in AllocationCall call)
+    {
+        if (s_isPlain)
+        {
+            thread->Ring = RecentFrees.Current;
+            FreePlaces.Remember(thread, in call);
+        }
+    }
+
+    // The record is out of its slot, and something about it is not as usual.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void FinishSlowly(FreeRing* ring, uint entry, nuint address, FreeingApi api, uint freeSite)
+    {
+        RemovedBlock removed = RecordTable.Store!.EndRemoval(entry);
+        FreeTicket ticket = default;
+        ticket.Ring = ring;
+        ticket.FreeSite = freeSite;
+        Finish(address, api, in removed, ref ticket, isShort: true);
+        Pass(in ticket, address);
+        CHeap.Free((void*)address, ticket.ByteCount);
+        Leave(in ticket);
+    }
+
+    // What a removed record means for reports.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish(nuint address, FreeingApi api, in RemovedBlock removed, ref FreeTicket ticket, bool isShort)
+    {
+        Take(ref ticket, removed.ByteCount, removed.Site, removed.BirthTick, removed.Api);
+        FreePairs.Note(address, in ticket, api, isShort);
+        Remember(in ticket, address);
+        if ((removed.Flags & BlockFlags.Annotated) != 0)
+        {
+            BlockHints.OnFreed(address, removed.Ordinal, removed.Api);
+        }
+    }
+}
