@@ -126,38 +126,57 @@ internal static class AllocationRecorder
         nuint framePointer, nuint returnAddress)
         => OnAllocated(address, byteCount, api, flags, new AllocationCall(framePointer, returnAddress, 0));
 
-    /// <summary>As the others, as it nearly always goes. For a caller that knows its thread's block, and whose own frame lies
-    /// below the call.</summary>
+    /// <summary>Records a block as it nearly always goes. False: nothing was done, call
+    /// <see cref="OnAllocated(ThreadBlock*, nuint, nuint, AllocationApi, BlockFlags, nuint, nuint, nuint)"/>.</summary>
+    /// <param name="thread">The calling thread's block, or null.</param>
+    /// <param name="now">The clock now.</param>
+    /// <param name="slot">What <see cref="RecordTable.Approach"/> answered for the block.</param>
+    /// <param name="address">Start of the block.</param>
+    /// <param name="byteCount">Bytes asked for.</param>
+    /// <param name="api">The API, if known here.</param>
+    /// <param name="flags">Flags of the block.</param>
+    /// <param name="framePointer">As in <see cref="AllocationCall"/>; where there is no stack pointer, above the caller's own
+    /// frame for certain.</param>
+    /// <param name="returnAddress">As in <see cref="AllocationCall"/>.</param>
+    /// <param name="stackPointer">As in <see cref="AllocationCall"/>; above the caller's own frame for certain.</param>
     // Safety: the slot is only handed from the table to the table; the thread is the caller's.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static unsafe bool TryRecord(ThreadBlock* thread, TimeSpec* now, uint* slot, nuint address, nuint byteCount,
+        AllocationApi api, BlockFlags flags, nuint framePointer, nuint returnAddress, nuint stackPointer)
+    {
+        if (thread == null || thread->Scope != 0 || s_intake != BlockIntake.Every || slot == null
+            || !ClockMemo.Holds(&thread->Clock, now) || RecordTable.Store is not { } store)
+        {
+            return false;
+        }
+
+        uint word = WalkMemo.Recall(thread->Memo, framePointer, returnAddress, stackPointer, thread->StackEnd);
+        return SiteDepot.IsPlain(word) && store.TryInsert(slot, address, byteCount, word,
+            RecordStateWord.LiveAs(thread->Live, api, flags), thread->Stripe, thread->Clock.Tick);
+    }
+
+    /// <summary>As the others, for a caller that looked for its thread's block.</summary>
+    // Safety: as in OnAllocated.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static unsafe void OnAllocated(ThreadBlock* thread, nuint address, nuint byteCount, AllocationApi api,
         BlockFlags flags, nuint framePointer, nuint returnAddress, nuint stackPointer)
     {
-        if (thread == null || thread->Scope != 0 || s_intake != BlockIntake.Every || RecordTable.Store is not { } store)
+        thread = thread != null ? thread : ThreadBlocks.Find();
+        if (thread == null || thread->Scope != 0 || s_intake != BlockIntake.Every || address == 0)
         {
-            OnAllocated(address, byteCount, api, flags, framePointer, returnAddress, stackPointer);
+            OnAllocated(address, byteCount, api, flags, new AllocationCall(framePointer, returnAddress, stackPointer));
             return;
         }
 
-        uint* slot = store.Approach(address);
-        uint tick = CoarseClock.ReadTicks(&thread->Clock);
-        uint site = WalkMemo.Recall(thread->Memo, framePointer, returnAddress, stackPointer, thread->StackEnd);
-        if (site == 0)
-        {
-            site = SiteDepot.InternWalked(framePointer, returnAddress, stackPointer, thread->StackEnd, thread->Memo);
-        }
-
-        if (!store.Insert(slot, address, byteCount, api, flags | SiteDepot.FlagsOf(site), SiteDepot.SiteOf(site),
-            thread->Number, thread->Stripe, tick))
+        CoarseClock.Keep(&thread->Clock);
+        uint* slot = RecordTable.Approach(address);
+        uint site = SiteDepot.InternWalked(framePointer, returnAddress, stackPointer, thread->StackEnd, thread->Memo);
+        if (!RecordTable.Insert(slot, address, byteCount, api, flags | SiteDepot.FlagsOf(site), SiteDepot.SiteOf(site),
+            ThreadNumbers.Current))
         {
             EndIfFull();
         }
     }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void OnAllocated(nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,
-        nuint framePointer, nuint returnAddress, nuint stackPointer)
-        => OnAllocated(address, byteCount, api, flags, new AllocationCall(framePointer, returnAddress, stackPointer));
 
     /// <summary>As the other, for a caller that knows its caller's stack pointer too.</summary>
     // Safety: the slot is only handed from the table to the table.

@@ -21,12 +21,6 @@ internal static unsafe class CoarseClock
     private static long s_startMilliseconds;
     private static long s_startUtcTicks;
 
-    private struct TimeSpec
-    {
-        public long Seconds;
-        public long Nanoseconds;
-    }
-
     /// <summary>Ticks since the start; 0 before it.</summary>
     public static uint NowTicks
     {
@@ -34,17 +28,18 @@ internal static unsafe class CoarseClock
         get => s_read == null ? 0 : (uint)((ulong)(NowMilliseconds() - s_startMilliseconds) / TickMilliseconds);
     }
 
-    /// <summary>As <see cref="NowTicks"/>, for who asks often. Pre: <see cref="Start"/>.</summary>
-    /// <param name="memo">The last reading of this caller; all zero before the first.</param>
+    /// <summary>Reads the clock. Pre: <see cref="Start"/>.</summary>
     // Safety: as in NowMilliseconds.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    [SkipLocalsInit]
-    public static uint ReadTicks(ClockMemo* memo)
+    public static void Read(TimeSpec* now) => s_read(ClockMonotonicCoarse, now);
+
+    /// <summary>Ticks since the start, of the clock as it stands now; keeps both for who asks often.</summary>
+    public static void Keep(ClockMemo* memo)
     {
         TimeSpec now;
-        s_read(ClockMonotonicCoarse, &now);
-        return now.Nanoseconds == memo->Nanoseconds && now.Seconds == memo->Seconds
-            ? memo->Tick : Convert(memo, now.Seconds, now.Nanoseconds);
+        Read(&now);
+        memo->Now = now;
+        memo->Tick = TickOf(now.Seconds, now.Nanoseconds);
     }
 
     /// <summary>Fixes tick 0. Idempotent, cold.</summary>
@@ -84,16 +79,6 @@ internal static unsafe class CoarseClock
             ? address
             : NativeLibrary.GetExport(NativeLibrary.Load("libc.so.6"), "clock_gettime");
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static uint Convert(ClockMemo* memo, long seconds, long nanoseconds)
-    {
-        memo->Seconds = seconds;
-        memo->Nanoseconds = nanoseconds;
-        memo->Tick = TickOf(seconds, nanoseconds);
-        return memo->Tick;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint TickOf(long seconds, long nanoseconds)
         => (uint)((ulong)((seconds * 1000) + (nanoseconds / 1_000_000) - s_startMilliseconds) / TickMilliseconds);
 

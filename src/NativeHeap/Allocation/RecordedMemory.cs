@@ -27,6 +27,10 @@ internal static unsafe class RecordedMemory
     {
         nuint asked = byteCount != 0 ? byteCount : 1;
         void* block = CHeap.Malloc(asked);
+        // All calls first: what comes then stays in registers.
+        uint* slot = RecordTable.Approach((nuint)block);
+        TimeSpec now;
+        CoarseClock.Read(&now);
         nuint here;
         FrameAndSlot own = MachineCode.FrameAndSlot();
         if (block == null || FreeGate.IsPoisoning || !StackWalker.IsOwnFrame(own.FramePointer, (nuint)(&here)))
@@ -36,8 +40,14 @@ internal static unsafe class RecordedMemory
 
         // Safety: this method's own frame: the caller's frame pointer, and where it goes on.
         nuint* frame = (nuint*)own.FramePointer;
-        AllocationRecorder.OnAllocated(ThreadBlocks.Of(own.Slot), (nuint)block, asked, api, BlockFlags.None,
-            frame[0], frame[1], (nuint)(frame + 2));
+        ThreadBlock* thread = (ThreadBlock*)own.Slot;
+        if (!AllocationRecorder.TryRecord(thread, &now, slot, (nuint)block, asked, api, BlockFlags.None,
+            frame[0], frame[1], (nuint)(frame + 2)))
+        {
+            AllocationRecorder.OnAllocated(thread, (nuint)block, asked, api, BlockFlags.None,
+                frame[0], frame[1], (nuint)(frame + 2));
+        }
+
         return block;
     }
 
@@ -153,7 +163,7 @@ internal static unsafe class RecordedMemory
             return;
         }
 
-        ThreadBlock* thread = ThreadBlocks.Of(own.Slot);
+        ThreadBlock* thread = (ThreadBlock*)own.Slot;
         if (thread == null || !FreeGate.TryFree(thread, (nuint)ptr, api, frame[0], frame[1]))
         {
             FreeOtherwise(ptr, api, thread, frame[0], frame[1], (nuint)(frame + 2));
@@ -172,10 +182,7 @@ internal static unsafe class RecordedMemory
             Release(ptr, in ticket);
         }
 
-        if (thread != null)
-        {
-            FreeGate.Prepare(thread, in call);
-        }
+        FreeGate.Prepare(thread != null ? thread : ThreadBlocks.Find(), in call);
     }
 
     /// <summary>NativeMemory.AlignedAlloc.</summary>

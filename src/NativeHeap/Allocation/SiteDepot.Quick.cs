@@ -1,8 +1,9 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: from a call to the site of its stack, as it nearly always goes: the stack is known.
 // Who calls it: AllocationRecorder, inlined into every recorded allocation; tests and benchmarks.
-// The one idea: a stack that is as it was at the thread's last allocation is recalled (WalkMemo); else it is walked and
-// hashed without its addresses being stored; only a new one is walked again for them.
+// The one idea: a stack that is as it was at the thread's last allocation is recalled (WalkMemo), one that differs from it
+// only in where frames return to is hashed by the difference; else it is walked and hashed without its addresses being
+// stored; only a new one is walked again for them.
 // Safety: as in SiteDepot; a memo is written by its thread only.
 using System.Runtime.CompilerServices;
 using NativeLeak.NativeHeap.Records;
@@ -36,6 +37,10 @@ internal static unsafe partial class SiteDepot
         return known != 0 ? known : InternWalked(call.FramePointer, call.ReturnAddress, call.StackPointer, stackEnd, memo);
     }
 
+    /// <summary>Whether a word of the other is a site's alone, without flags; false for 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsPlain(uint word) => word - 1 < (uint)IdMask;
+
     /// <summary>The site in a word of <see cref="Intern(in AllocationCall, nuint, ushort)"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SiteOf(uint word) => word & (uint)IdMask;
@@ -50,9 +55,36 @@ internal static unsafe partial class SiteDepot
         nuint framePointer, nuint returnAddress, nuint stackPointer, nuint stackEnd, WalkMemo* memo)
     {
         AllocationCall call = new(framePointer, returnAddress, stackPointer);
+        if (memo != null && IsBelow(in call) && WalkMemo.TryPatch(memo, in call, stackEnd, s_depth, out ulong patched))
+        {
+            uint site = Find(patched, in call, stackEnd, out bool isKnown);
+            WalkMemo.Renew(memo, isKnown ? site : 0);
+            return site;
+        }
+
         memo = memo != null && WalkMemo.IsWorthwhile(memo) ? memo : null;
         ulong hash = memo == null
             ? StackWalker.Hash(in call, stackEnd, s_depth) : StackWalker.Hash(in call, stackEnd, s_depth, memo);
+        uint found = Find(hash, in call, stackEnd, out bool isFound);
+        if (memo != null && isFound)
+        {
+            WalkMemo.Finish(memo, found);
+        }
+
+        return found;
+    }
+
+    // Whether the walk starts above our own frame.
+    private static bool IsBelow(in AllocationCall call)
+    {
+        nuint here;
+        return (call.StackPointer != 0 ? call.StackPointer : call.FramePointer) > (nuint)(&here);
+    }
+
+    // The site of a stack by its hash; if it is not known, or may be another one by now, the slow way.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Find(ulong hash, in AllocationCall call, nuint stackEnd, out bool isKnown)
+    {
         ulong wanted = (hash & TagMask) | NamedBit;
         for (ulong at = hash; ; at++)
         {
@@ -60,17 +92,13 @@ internal static unsafe partial class SiteDepot
             ulong word = Volatile.Read(ref s_table[at & TableMask]);
             if ((word & (TagMask | NamedBit | FleetingBit | DeadBit)) == wanted)
             {
-                uint known = (uint)(word & (IdMask | BstrBit));
-                if (memo != null)
-                {
-                    WalkMemo.Finish(memo, known);
-                }
-
-                return known;
+                isKnown = true;
+                return (uint)(word & (IdMask | BstrBit));
             }
 
             if (word == 0 || ((word ^ wanted) & TagMask) == 0)
             {
+                isKnown = false;
                 uint site = InternSlow(in call, stackEnd, out BlockFlags flags);
                 return site | ((uint)flags << 25);
             }

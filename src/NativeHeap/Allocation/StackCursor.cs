@@ -122,8 +122,12 @@ internal ref struct StackCursor
 
         MustHaveFrame = false;
         ReturnAddress = next;
-        return next >= MinimumCodeAddress;
+        return IsCode(next);
     }
+
+    /// <summary>Whether a return address does not end a chain.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsCode(nuint address) => address >= MinimumCodeAddress;
 
     // Safety: the frame lies above the last position, its words and the return address below the end, all aligned.
     private unsafe bool TryLeaveReplacement(int size, out nuint next)

@@ -104,7 +104,7 @@ internal static unsafe class StackWalker
         while (count < depth)
         {
             bool isMoved = cursor.MoveNext();
-            WalkMemo.Add(memo, in cursor);
+            WalkMemo.Add(memo, in cursor, count);
             if (!isMoved)
             {
                 break;
@@ -115,8 +115,13 @@ internal static unsafe class StackWalker
             count++;
         }
 
+        WalkMemo.SetSum(memo, sum, count);
         return Finish(sum, count);
     }
+
+    /// <summary>What an entry adds to the sum that <see cref="Finish"/> turns into a hash.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Term(nuint returnAddress, int entry) => returnAddress * Multiplier((ulong)entry * PositionStep);
 
     /// <summary>The call of the method that calls this (which must have a frame, and must not be inlined).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -134,8 +139,8 @@ internal static unsafe class StackWalker
     /// <summary>Whether a stub's answer is the frame of the very method that owns the local <paramref name="here"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsOwnFrame(nuint framePointer, nuint here)
-        // Rotated: the bits of a frame that is not aligned come out on top.
-        => BitOperations.RotateRight(framePointer - (here & ~(nuint)7), 3) < OwnFrameByteCount / (nuint)sizeof(nuint);
+        // Locals lie at multiples of 8; rotated, the bits of a frame that does not come out on top.
+        => BitOperations.RotateRight(framePointer - here, 3) < OwnFrameByteCount / (nuint)sizeof(nuint);
 
     /// <summary>Hash of stored entries, as <see cref="Walk"/> computes it.</summary>
     public static ulong Hash(ReadOnlySpan<nuint> frames)
@@ -156,8 +161,9 @@ internal static unsafe class StackWalker
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Multiplier(ulong position) => (position ^ 0xD6E8FEB86659FD93UL) | 1;
 
+    /// <summary>The hash of so many entries, by their sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Finish(ulong sum, int count)
+    public static ulong Finish(ulong sum, int count)
     {
         ulong mixed = sum + (ulong)count;
         mixed = (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93UL;

@@ -12,7 +12,7 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// <summary>One per thread number. All of it repeats, or leads to, what is kept elsewhere.</summary>
 /// <remarks>
 /// <code>
-///   0 scope   4 number   8 stack end   16 stripe   24 ring   32 memo   40 clock (24)   64 eight places that freed (32 each)   320
+///   0 scope   4 state word   8 stack end   16 stripe   24 ring   32 memo   40 clock (24)   64 eight places that freed (32 each)   320
 /// </code>
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = ByteCount)]
@@ -29,8 +29,8 @@ internal unsafe struct ThreadBlock
     /// <summary>A copy of <see cref="ThreadState.Scope"/>.</summary>
     [FieldOffset(0)] public int Scope;
 
-    /// <summary>The thread's number.</summary>
-    [FieldOffset(4)] public ushort Number;
+    /// <summary>The state word of a record of the thread's, without API and flags.</summary>
+    [FieldOffset(4)] public uint Live;
 
     /// <summary>Where its stack ends.</summary>
     [FieldOffset(8)] public nuint StackEnd;

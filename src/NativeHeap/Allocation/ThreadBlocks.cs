@@ -36,11 +36,8 @@ internal static unsafe class ThreadBlocks
         return s_blocks != null;
     }
 
-    /// <summary>The calling thread's block from its slot; null when it has none (yet): then everything takes the general way.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ThreadBlock* Of(nuint slot) => slot != 0 ? (ThreadBlock*)slot : Find();
-
-    /// <summary>As <see cref="Of"/>, for who has not looked at the slot.</summary>
+    /// <summary>The calling thread's block, which is in its slot from now on; null when it has none (yet): then everything takes
+    /// the general way.</summary>
     // Inside a hook: no GC memory.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static ThreadBlock* Find()
@@ -71,7 +68,7 @@ internal static unsafe class ThreadBlocks
         ThreadBlock* block = s_blocks + number;
         // What an ended thread of the same number left.
         *block = default;
-        block->Number = number;
+        block->Live = RecordStateWord.Live(AllocationApi.Unknown, BlockFlags.None, number);
         block->Scope = ThreadState.Scope;
         block->StackEnd = StackWalker.StackEnd;
         block->Stripe = stripe;
@@ -81,6 +78,7 @@ internal static unsafe class ThreadBlocks
             return null;
         }
 
+        WalkMemo.Clear(block->Memo);
         ThreadState.Block = (nuint)block;
         return block;
     }

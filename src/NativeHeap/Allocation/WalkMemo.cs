@@ -17,18 +17,21 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// <code>
 ///    0 frame pointer   8 return address   16 stack pointer   24 stack end      where the walk started
 ///   32 version of FrameSizes   36 site's word   40 bytes of links   42 bytes of words   44 walks since it served
-///   48 links: (frame, word at frame, word above it) …          framed methods: upwards
+///   48 sum of the hash   56 entries   60 links
+///   64 which entry each link gave, a byte each
+///  128 links: (frame, word at frame, word above it) …          framed methods: upwards
 ///      words: (address, word) …                                methods without a frame, replaced methods: downwards
-/// 2112 end
+/// 2240 end
 /// </code>
+/// Links and words are compared two by two; an odd one is its own neighbour.
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = ByteCount)]
 internal unsafe struct WalkMemo
 {
     /// <summary>Size in bytes: room for the longest walk, whatever its methods are.</summary>
-    public const int ByteCount = 2112;
+    public const int ByteCount = 2240;
 
-    private const int HeadByteCount = 48;
+    private const int FirstStep = 64, HeadByteCount = 128;
     private const int LinkByteCount = 24;
     private const int WordByteCount = 16;
 
@@ -46,6 +49,9 @@ internal unsafe struct WalkMemo
     [FieldOffset(40)] private ushort _linksByteCount;
     [FieldOffset(42)] private ushort _wordsByteCount;
     [FieldOffset(44)] private uint _walks;
+    [FieldOffset(48)] private ulong _sum;
+    [FieldOffset(56)] private int _entries;
+    [FieldOffset(60)] private int _links;
 
     /// <summary>Reserves one for every thread number. False when the system refuses: then every walk is made.</summary>
     public static bool Initialize()
@@ -88,9 +94,7 @@ internal unsafe struct WalkMemo
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Recall(WalkMemo* memo, nuint framePointer, nuint returnAddress, nuint stackPointer, nuint stackEnd)
     {
-        if (((memo->_returnAddress ^ returnAddress) | (memo->_framePointer ^ framePointer)
-            | (memo->_stackPointer ^ stackPointer) | (memo->_stackEnd ^ stackEnd)
-            | (uint)(memo->_version ^ FrameSizes.Version)) != 0)
+        if (!StartsAt(memo, framePointer, returnAddress, stackPointer, stackEnd))
         {
             return 0;
         }
@@ -103,15 +107,7 @@ internal unsafe struct WalkMemo
             difference |= Compare((nuint*)at) | Compare((nuint*)(at + LinkByteCount));
         }
 
-        nuint other = 0;
-        at = (byte*)memo + ByteCount;
-        for (byte* end = at - memo->_wordsByteCount; at > end;)
-        {
-            at -= 2 * WordByteCount;
-            other |= (**(nuint**)at ^ ((nuint*)at)[1]) | (*((nuint**)at)[2] ^ ((nuint*)at)[3]);
-        }
-
-        if (other != 0 || difference != Vector128<ulong>.Zero)
+        if (CompareWords(memo) != 0 || difference != Vector128<ulong>.Zero)
         {
             return 0;
         }
@@ -119,6 +115,85 @@ internal unsafe struct WalkMemo
         memo->_walks = 0;
         return memo->_siteWord;
     }
+
+    /// <summary>
+    /// Brings a memo up to date whose start is the same, and in which nothing changed but where some frames return to: then the
+    /// walk would go the same way. False when it must be made; the memo then holds nothing that can be used.
+    /// </summary>
+    /// <param name="memo">The memo.</param>
+    /// <param name="call">Where the walk starts; above the calling method's frame.</param>
+    /// <param name="stackEnd">End of the calling thread's stack.</param>
+    /// <param name="depth">Most entries of a walk.</param>
+    /// <param name="hash">What the walk would end with; <see cref="Renew"/> ends the memo.</param>
+    // Safety: as in Recall.
+    public static bool TryPatch(WalkMemo* memo, in AllocationCall call, nuint stackEnd, int depth, out ulong hash)
+    {
+        hash = 0;
+        if (!StartsAt(memo, call.FramePointer, call.ReturnAddress, call.StackPointer, stackEnd))
+        {
+            return false;
+        }
+
+        memo->_siteWord = 0;
+        nuint* link = (nuint*)((byte*)memo + HeadByteCount);
+        byte* step = (byte*)memo + FirstStep;
+        ulong sum = memo->_sum;
+        for (int i = 0; i < memo->_links; i++, link += LinkByteCount / sizeof(nuint))
+        {
+            nuint* frame = (nuint*)link[0];
+            if (frame[0] != link[1])
+            {
+                return false;
+            }
+
+            nuint returnAddress = frame[1];
+            if (returnAddress == link[2])
+            {
+                continue;
+            }
+
+            // From here the walk went on by a frame, and must still do so; or it had its last entry.
+            bool isLast = step[i] == depth - 1 && step[i] < memo->_entries;
+            bool isFollowed = i + 1 < memo->_links && step[i + 1] == step[i] + 1
+                && StackCursor.IsCode(returnAddress) && FrameSizes.Find(returnAddress) == FrameSizes.Framed;
+            if (!isLast && !isFollowed)
+            {
+                return false;
+            }
+
+            sum += StackWalker.Term(returnAddress, step[i]) - StackWalker.Term(link[2], step[i]);
+            link[2] = returnAddress;
+        }
+
+        if (memo->_links % 2 != 0)
+        {
+            (link[0], link[1], link[2]) = (link[-3], link[-2], link[-1]);
+        }
+
+        memo->_sum = sum;
+        hash = StackWalker.Finish(sum, memo->_entries);
+        return CompareWords(memo) == 0;
+    }
+
+    /// <summary>The site of a patched memo's walk; 0 when it is not known, and the memo is empty from now on.</summary>
+    public static void Renew(WalkMemo* memo, uint siteWord)
+    {
+        memo->_walks = 0;
+        memo->_siteWord = siteWord;
+        if (siteWord == 0)
+        {
+            Clear(memo);
+        }
+    }
+
+    /// <summary>Empties a memo.</summary>
+    public static void Clear(WalkMemo* memo) => memo->_returnAddress = 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool StartsAt(
+        WalkMemo* memo, nuint framePointer, nuint returnAddress, nuint stackPointer, nuint stackEnd)
+        => memo->_returnAddress == returnAddress && memo->_framePointer == framePointer
+            && memo->_stackPointer == stackPointer && memo->_stackEnd == stackEnd && memo->_version == FrameSizes.Version;
 
     /// <summary>Whether the walk that is now made should be kept; if not, the memo is empty from now on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -132,6 +207,20 @@ internal unsafe struct WalkMemo
 
         memo->_returnAddress = 0;
         return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nuint CompareWords(WalkMemo* memo)
+    {
+        nuint difference = 0;
+        byte* at = (byte*)memo + ByteCount;
+        for (byte* end = at - memo->_wordsByteCount; at > end;)
+        {
+            at -= 2 * WordByteCount;
+            difference |= (**(nuint**)at ^ ((nuint*)at)[1]) | (*((nuint**)at)[2] ^ ((nuint*)at)[3]);
+        }
+
+        return difference;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -150,13 +239,17 @@ internal unsafe struct WalkMemo
         memo->_stackEnd = stackEnd;
         memo->_version = version;
         memo->_linksByteCount = 0;
+        memo->_links = 0;
         memo->_wordsByteCount = 0;
     }
 
     /// <summary>Keeps what the last step of a walk read. Call it after each step, the failed one too.</summary>
+    /// <param name="memo">The memo.</param>
+    /// <param name="cursor">The walk.</param>
+    /// <param name="step">The entry that the step gives, from 1.</param>
     // Safety: at most StackWalker.MaximumDepth - 1 steps, each at most two words: they fit between head and end.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add(WalkMemo* memo, in StackCursor cursor)
+    public static void Add(WalkMemo* memo, in StackCursor cursor, int step)
     {
         if (cursor.LastStep == StackCursor.Step.Link)
         {
@@ -165,6 +258,7 @@ internal unsafe struct WalkMemo
             link[1] = cursor.FramePointer;
             link[2] = cursor.ReturnAddress;
             memo->_linksByteCount += LinkByteCount;
+            ((byte*)memo + FirstStep)[memo->_links++] = (byte)step;
         }
         else if (cursor.LastStep != StackCursor.Step.None)
         {
@@ -172,11 +266,17 @@ internal unsafe struct WalkMemo
         }
     }
 
+    /// <summary>Keeps what the hash of a walk was made of.</summary>
+    public static void SetSum(WalkMemo* memo, ulong sum, int entries)
+    {
+        memo->_sum = sum;
+        memo->_entries = entries;
+    }
+
     /// <summary>Ends a memo whose walk ended with this site. Once for each <see cref="Start"/>.</summary>
     // Safety: there is room for one link and one word more than the longest walk reads.
     public static void Finish(WalkMemo* memo, uint siteWord)
     {
-        // Compared two by two: an odd one is its own neighbour.
         if (memo->_linksByteCount % (2 * LinkByteCount) != 0)
         {
             nuint* end = (nuint*)((byte*)memo + HeadByteCount + memo->_linksByteCount);

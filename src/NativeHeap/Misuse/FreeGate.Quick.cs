@@ -35,13 +35,17 @@ internal static unsafe partial class FreeGate
             return false;
         }
 
+        uint* slot = store.Approach(address);
+        if (slot == null)
+        {
+            return false;
+        }
+
         // The C heap's header of the block, fetched while the interlocked operation below holds up everything else.
         Sse.Prefetch0((byte*)address - HeapHeaderByteCount);
-        uint* slot = store.Approach(address);
         // Order: announced before the record goes (whose exchange is a full fence); pairs with RecentFrees.IsFreedByOther.
         Volatile.Write(ref ring->InFlight, address);
-        uint entry = store.TryTake(slot, address);
-        if (entry == 0)
+        if (!store.TryTake(slot, address, out uint entry))
         {
             // Order: nothing happened; the general way announces it again.
             Volatile.Write(ref ring->InFlight, 0);
@@ -69,10 +73,10 @@ internal static unsafe partial class FreeGate
         return true;
     }
 
-    /// <summary>Prepares the short way for the next free from here.</summary>
+    /// <summary>Prepares the short way for the next free from here. The thread may have no block.</summary>
     public static void Prepare(ThreadBlock* thread, in AllocationCall call)
     {
-        if (s_isPlain)
+        if (s_isPlain && thread != null)
         {
             thread->Ring = RecentFrees.Current;
             FreePlaces.Remember(thread, in call);

@@ -7,6 +7,7 @@
 // a slot changes only by compare-exchange of its exact value: a double free has exactly one winner.
 // Safety: directory, leaves and forks are never given back; slots are addressed by bits of the address, so no index
 // leaves its page.
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
 
@@ -197,6 +198,12 @@ internal sealed unsafe partial class AddressIndex
         return address;
     }
 
+    /// <summary>Where leaves begin, and the bytes of their regions, for <see cref="IsPlain"/>.</summary>
+    public byte* Leaves => _leaves;
+
+    /// <inheritdoc cref="Leaves"/>
+    public byte* Regions => _regions;
+
     /// <summary>Directory entries, for <see cref="FindAligned"/>.</summary>
     public nuint* Directory => _directory;
 
@@ -217,12 +224,14 @@ internal sealed unsafe partial class AddressIndex
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint* FindAligned(nuint* directory, nuint address)
     {
-        nuint window = address >> (AlignedShift + WindowGranuleBits);
-        if ((address >> AddressBits) != 0 || (address & ((1 << AlignedShift) - 1)) != 0)
+        // Rotated: the bits of an address that is not aligned come out on top, beside those of one that is too high.
+        nuint rotated = BitOperations.RotateRight(address, AlignedShift);
+        if (rotated >> (AddressBits - AlignedShift) != 0)
         {
             return null;
         }
 
+        nuint window = rotated >> WindowGranuleBits;
         // Order: acquires the committed leaf; pairs with the compare-exchange in CreateLeaf.
         uint* leaf = (uint*)Volatile.Read(ref directory[window >> SlotBits]);
         return leaf == null ? null : leaf + (window & SlotMask);
@@ -230,7 +239,11 @@ internal sealed unsafe partial class AddressIndex
 
     /// <summary>Whether something stood in the region of a slot or second slot: else it is not worth a look.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsTouched(uint* slot) => *RegionOf(slot) != 0;
+    public bool IsTouched(uint* slot) => IsTouched(slot, _leaves, _regions);
+
+    /// <summary>As the other, in the index with these leaves and regions.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsTouched(uint* slot, byte* leaves, byte* regions) => *RegionOf(slot, leaves, regions) != 0;
 
     /// <summary>Before something is entered in a second slot.</summary>
     public bool TryTouchSecond(uint* second)
@@ -268,11 +281,11 @@ internal sealed unsafe partial class AddressIndex
     }
 
     /// <summary>Whether <see cref="FindOrCreate"/> would have nothing to do but find the slot, for a block smaller than
-    /// <see cref="LeastReach"/>, and nothing stands in the second slot.</summary>
+    /// <see cref="LeastReach"/>, and nothing stands in the second slot; in the index with these leaves and regions.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsPlain(uint* slot)
+    public static bool IsPlain(uint* slot, byte* leaves, byte* regions)
     {
-        byte region = *RegionOf(slot);
+        byte region = *RegionOf(slot, leaves, regions);
         return region != 0 && (region != SecondTouched || slot[SecondOffset] == 0);
     }
 
@@ -323,7 +336,11 @@ internal sealed unsafe partial class AddressIndex
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private byte* RegionOf(uint* slot) => _regions + ((nuint)((byte*)slot - _leaves) >> (RegionBits + 2));
+    private byte* RegionOf(uint* slot) => RegionOf(slot, _leaves, _regions);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static byte* RegionOf(uint* slot, byte* leaves, byte* regions)
+        => regions + ((nuint)((byte*)slot - leaves) >> (RegionBits + 2));
 
     // False when memory is at its limit: a region is paid for before its first slot is touched.
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -63,6 +63,11 @@ internal static class RecordStateWord
         => (uint)RecordState.Live | ((uint)api << ApiShift) | (((uint)flags & MaximumFlags) << FlagsShift)
             | ((uint)thread << ThreadShift);
 
+    /// <summary>The word of a live record that nobody holds, by that of another record of the same thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint LiveAs(uint other, AllocationApi api, BlockFlags flags)
+        => other | ((uint)api << ApiShift) | ((uint)flags << FlagsShift);
+
     /// <summary>Empty → Live, as the last write of an insert.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Publish(ref uint word, AllocationApi api, BlockFlags flags, ushort thread)

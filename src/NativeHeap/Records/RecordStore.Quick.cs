@@ -32,37 +32,40 @@ internal sealed unsafe partial class RecordStore
     /// <param name="flags">Flags of the block.</param>
     /// <param name="site">Site of the block.</param>
     /// <param name="thread">The calling thread's number, or 0.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Insert(
         uint* slot, nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site, ushort thread)
-        => Insert(slot, address, byteCount, api, flags, site, thread, HomeOf(thread), CoarseClock.NowTicks);
+        => (slot != null && TryInsert(slot, address, byteCount, site, RecordStateWord.Live(api, flags, thread),
+                HomeOf(thread), CoarseClock.NowTicks))
+            || InsertSlowly(address, byteCount, api, flags, site, thread);
 
-    /// <summary>As the other, for a caller that knows its stripe and has read the clock.</summary>
-    /// <param name="slot">As above.</param>
-    /// <param name="address">As above.</param>
-    /// <param name="byteCount">As above.</param>
-    /// <param name="api">As above.</param>
-    /// <param name="flags">As above.</param>
-    /// <param name="site">As above.</param>
-    /// <param name="thread">As above.</param>
-    /// <param name="home">The stripe of that number.</param>
+    /// <summary>Records a block as it nearly always goes. False: nothing was done, ask <see cref="Insert(uint*, nuint, nuint,
+    /// AllocationApi, BlockFlags, uint, ushort)"/>.</summary>
+    /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>; not null.</param>
+    /// <param name="address">Start of the block.</param>
+    /// <param name="byteCount">Bytes asked for.</param>
+    /// <param name="site">Site of the block.</param>
+    /// <param name="live">The record's state word.</param>
+    /// <param name="home">The stripe of the calling thread's number.</param>
     /// <param name="tick">The tick now.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Insert(uint* slot, nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site,
-        ushort thread, RecordStripe* home, uint tick)
+    public bool TryInsert(
+        uint* slot, nuint address, nuint byteCount, uint site, uint live, RecordStripe* home, uint tick)
     {
         uint entry = home->FreeHead;
-        // Order: a latch, see SwitchOff.
-        if (slot == null || entry == 0 || home->Mode != RecordStripe.Owned || byteCount >= AddressIndex.LeastReach
-            || !_aligned.IsPlain(slot) || Volatile.Read(ref _isFull) != 0)
+        ulong ordinal = home->LastOrdinal + 1;
+        if (entry == 0 || home->Mode != RecordStripe.Owned || byteCount >= AddressIndex.LeastReach
+            // Order: a latch, see SwitchOff.
+            || !AddressIndex.IsPlain(slot, _leaves, _regions) || Volatile.Read(ref _isFull) != 0
+            || (uint)(ordinal >> PackedRecord.SequenceBits) != (tick & PackedRecord.BirthMask))
         {
-            return InsertSlowly(address, byteCount, api, flags, site, thread);
+            return false;
         }
 
         PackedRecord* record = _entries + entry;
         home->FreeHead = record->SizeAndOrdinal;
         home->FreeCount--;
-        PackedRecord.FillLive(record, (uint)byteCount, site, NextOrdinal(home, tick), RecordStateWord.Live(api, flags, thread));
+        home->LastOrdinal = ordinal;
+        PackedRecord.FillLive(record, (uint)byteCount, site, ordinal, live);
         uint granule = AddressIndex.AlignedGranuleOf(address);
         // Order: releases a complete, live record; pairs with the reads in TryFind, Unlink and of the frozen world. Only a
         // free can have changed the second slot since it was looked at: nobody else enters this address.
@@ -113,26 +116,28 @@ internal sealed unsafe partial class RecordStore
 
     /// <summary>
     /// Takes a block's record out of its slot, as it nearly always goes; the caller is its owner and must end that by
-    /// <see cref="TryRecycle"/> or <see cref="EndRemoval"/>. 0: nothing was done, ask <see cref="Remove"/>.
+    /// <see cref="TryRecycle"/> or <see cref="EndRemoval"/>. False: nothing was done, ask <see cref="Remove"/>.
     /// </summary>
-    /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>.</param>
+    /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>; not null.</param>
     /// <param name="address">Start of the block.</param>
+    /// <param name="entry">The entry of the record.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public uint TryTake(uint* slot, nuint address)
+    public bool TryTake(uint* slot, nuint address, out uint entry)
     {
+        entry = 0;
         // A look at slots that no block paid for would touch their page.
-        if (slot == null || !_aligned.IsTouched(slot))
+        if (!AddressIndex.IsTouched(slot, _leaves, _regions))
         {
-            return 0;
+            return false;
         }
 
         // Order: as in Remove.
         uint seen = Volatile.Read(ref *slot);
-        uint entry = seen & AddressIndex.IndexMask;
+        entry = seen & AddressIndex.IndexMask;
         Sse.Prefetch0(_entries + entry);
         // Order: as in Remove.
         return entry != 0 && seen >> AddressIndex.GranuleShift == AddressIndex.AlignedGranuleOf(address)
-            && Interlocked.CompareExchange(ref *slot, 0, seen) == seen ? entry : 0;
+            && Interlocked.CompareExchange(ref *slot, 0, seen) == seen;
     }
 
     /// <summary>The record of an entry.</summary>
@@ -189,7 +194,9 @@ internal sealed unsafe partial class RecordStore
     {
         if (!Link(_aligned, slot, granule, entry, home, out uint stale))
         {
-            return SwitchOff(home, isOutOfRange: false);
+            // Order: a latch, see SwitchOff, which counts the block when the caller asks the general way.
+            Volatile.Write(ref _isFull, 1);
+            return false;
         }
 
         home->Allocated++;

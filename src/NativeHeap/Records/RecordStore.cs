@@ -32,6 +32,8 @@ internal sealed unsafe partial class RecordStore
     private readonly StoreHeader* _header;
     private readonly nuint* _directory;
     private readonly int* _activeReaders;
+    private readonly byte* _leaves;
+    private readonly byte* _regions;
     private readonly AddressIndex _aligned;
     private readonly AddressIndex? _odd;
     private readonly EpochDomain _epochs;
@@ -50,6 +52,8 @@ internal sealed unsafe partial class RecordStore
         _entries = slabs.First;
         _directory = aligned.Directory;
         _activeReaders = epochs.Active;
+        _leaves = aligned.Leaves;
+        _regions = aligned.Regions;
         _aligned = aligned;
         _odd = odd;
         _epochs = epochs;
