@@ -1,5 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Globalization;
+using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.Litmus;
@@ -18,6 +19,30 @@ internal static class Blocks
     /// <summary>As the other, with a size of its own.</summary>
     public static void Insert(RecordStore store, nuint address, nuint byteCount)
         => store.Insert(address, byteCount, AllocationApi.Unknown, BlockFlags.None, SiteOf(address));
+
+    /// <summary>Removes a block's record as a free does: by the short way where it is open, else by the general one.</summary>
+    /// <returns>Whether it was this call that took it.</returns>
+    // Safety: entry and slot are only handed from the store to the store.
+    public static unsafe bool RemoveAsAFreeDoes(RecordStore store, nuint address, bool isQuick)
+    {
+        ushort thread = ThreadNumbers.Current;
+        uint* slot = store.Approach(address);
+        if (!isQuick || slot == null || !store.TryTake(slot, address, out uint entry))
+        {
+            return store.Remove(address, thread).IsFound;
+        }
+
+        PackedRecord* record = store.RecordOf(entry);
+        uint byteCount = PackedRecord.SizeOf(record->SizeAndOrdinal);
+        RecordStripe* stripe = store.OpenStripe(thread);
+        if (stripe == null || !RecordStateWord.IsPlain(record->SizeAndState, byteCount)
+            || !store.TryRecycle(stripe, entry, byteCount))
+        {
+            store.EndRemoval(entry);
+        }
+
+        return true;
+    }
 
     /// <summary>What is wrong with a record that a reader holds for the block at an address; null when nothing is.</summary>
     public static string? Check(nuint address, in RecordHandle found) => Check(address, found.Record);

@@ -10,5 +10,5 @@ internal static class SyscallNumber
         Uname = 63, Rename = 82, Unlink = 87, GetRlimit = 97, Getppid = 110, Prctl = 157, SetRlimit = 160, Gettid = 186,
         Futex = 202,
         Getdents64 = 217, ClockGettime = 228, ExitGroup = 231, Tgkill = 234, RtTgsigqueueinfo = 297,
-        ProcessVmReadv = 310, PidfdSendSignal = 424, CloseRange = 436;
+        Pipe2 = 293, ProcessVmReadv = 310, PidfdSendSignal = 424, CloseRange = 436;
 }

@@ -129,7 +129,6 @@ internal static class AllocationRecorder
     /// <summary>Records a block as it nearly always goes. False: nothing was done, call
     /// <see cref="OnAllocated(ThreadBlock*, nuint, nuint, AllocationApi, BlockFlags, nuint, nuint, nuint)"/>.</summary>
     /// <param name="thread">The calling thread's block, or null.</param>
-    /// <param name="now">The clock now.</param>
     /// <param name="slot">What <see cref="RecordTable.Approach"/> answered for the block.</param>
     /// <param name="address">Start of the block.</param>
     /// <param name="byteCount">Bytes asked for.</param>
@@ -141,11 +140,11 @@ internal static class AllocationRecorder
     /// <param name="stackPointer">As in <see cref="AllocationCall"/>; above the caller's own frame for certain.</param>
     // Safety: the slot is only handed from the table to the table; the thread is the caller's.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static unsafe bool TryRecord(ThreadBlock* thread, TimeSpec* now, uint* slot, nuint address, nuint byteCount,
+    internal static unsafe bool TryRecord(ThreadBlock* thread, uint* slot, nuint address, nuint byteCount,
         AllocationApi api, BlockFlags flags, nuint framePointer, nuint returnAddress, nuint stackPointer)
     {
         if (thread == null || thread->Scope != 0 || s_intake != BlockIntake.Every || slot == null
-            || !ClockMemo.Holds(&thread->Clock, now) || RecordTable.Store is not { } store)
+            || !CoarsePage.Stands(&thread->Clock.Now) || RecordTable.Store is not { } store)
         {
             return false;
         }

@@ -4,6 +4,7 @@
 // The one idea: CLOCK_MONOTONIC_COARSE is read from a page the kernel shares with us: no system call, about 4 ms fine.
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.NativeHeap.Allocation;
 
@@ -28,7 +29,7 @@ internal static unsafe class CoarseClock
         get => s_read == null ? 0 : (uint)((ulong)(NowMilliseconds() - s_startMilliseconds) / TickMilliseconds);
     }
 
-    /// <summary>Reads the clock. Pre: <see cref="Start"/>.</summary>
+    /// <summary>Reads the clock, whose reading changes every few milliseconds. Pre: <see cref="Start"/>.</summary>
     // Safety: as in NowMilliseconds.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read(TimeSpec* now) => s_read(ClockMonotonicCoarse, now);
@@ -38,8 +39,9 @@ internal static unsafe class CoarseClock
     {
         TimeSpec now;
         Read(&now);
+        CoarsePage.Check(&now);
         memo->Now = now;
-        memo->Tick = TickOf(now.Seconds, now.Nanoseconds);
+        memo->Tick = TickOf(now.Seconds, now.Nanoseconds) & PackedRecord.BirthMask;
     }
 
     /// <summary>Fixes tick 0. Idempotent, cold.</summary>
@@ -54,6 +56,7 @@ internal static unsafe class CoarseClock
             read(ClockMonotonicCoarse, &now);
             s_startMilliseconds = (now.Seconds * 1000) + (now.Nanoseconds / 1_000_000);
             s_read = read;
+            CoarsePage.Find(FindVdso());
         }
     }
 
@@ -78,6 +81,13 @@ internal static unsafe class CoarseClock
             && NativeLibrary.TryGetExport(vdso, "__vdso_clock_gettime", out nint address)
             ? address
             : NativeLibrary.GetExport(NativeLibrary.Load("libc.so.6"), "clock_gettime");
+
+    // 33 is AT_SYSINFO_EHDR, where the kernel tells every process where the vDSO lies.
+    private static nuint FindVdso()
+        // Safety: the prototype of sys/auxv.h.
+        => NativeLibrary.TryGetExport(NativeLibrary.Load("libc.so.6"), "getauxval", out nint address)
+            ? ((delegate* unmanaged<nuint, nuint>)address)(33)
+            : 0;
 
     private static uint TickOf(long seconds, long nanoseconds)
         => (uint)((ulong)((seconds * 1000) + (nanoseconds / 1_000_000) - s_startMilliseconds) / TickMilliseconds);

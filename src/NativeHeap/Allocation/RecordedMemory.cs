@@ -29,8 +29,6 @@ internal static unsafe class RecordedMemory
         void* block = CHeap.Malloc(asked);
         // All calls first: what comes then stays in registers.
         uint* slot = RecordTable.Approach((nuint)block);
-        TimeSpec now;
-        CoarseClock.Read(&now);
         nuint here;
         FrameAndSlot own = MachineCode.FrameAndSlot();
         if (block == null || FreeGate.IsPoisoning || !StackWalker.IsOwnFrame(own.FramePointer, (nuint)(&here)))
@@ -41,7 +39,7 @@ internal static unsafe class RecordedMemory
         // Safety: this method's own frame: the caller's frame pointer, and where it goes on.
         nuint* frame = (nuint*)own.FramePointer;
         ThreadBlock* thread = (ThreadBlock*)own.Slot;
-        if (!AllocationRecorder.TryRecord(thread, &now, slot, (nuint)block, asked, api, BlockFlags.None,
+        if (!AllocationRecorder.TryRecord(thread, slot, (nuint)block, asked, api, BlockFlags.None,
             frame[0], frame[1], (nuint)(frame + 2)))
         {
             AllocationRecorder.OnAllocated(thread, (nuint)block, asked, api, BlockFlags.None,

@@ -134,7 +134,7 @@ internal unsafe struct PackedRecord
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FillLive(PackedRecord* record, uint size, uint site, ulong ordinal, uint live)
     {
-        record->SiteAndOrdinal = (ordinal << SiteBits) | (site & SiteMask);
+        record->SiteAndOrdinal = (ordinal << SiteBits) | site;
         RecordStateWord.Publish(
             ref record->SizeAndState, size | ((uint)(ordinal >> OrdinalLowBits) << OrdinalHighShift), live);
     }

@@ -35,7 +35,7 @@ internal sealed unsafe partial class RecordStore
     public bool Insert(
         uint* slot, nuint address, nuint byteCount, AllocationApi api, BlockFlags flags, uint site, ushort thread)
         => (slot != null && TryInsert(slot, address, byteCount, site, RecordStateWord.Live(api, flags, thread),
-                HomeOf(thread), CoarseClock.NowTicks))
+                HomeOf(thread), CoarseClock.NowTicks & PackedRecord.BirthMask))
             || InsertSlowly(address, byteCount, api, flags, site, thread);
 
     /// <summary>Records a block as it nearly always goes. False: nothing was done, ask <see cref="Insert(uint*, nuint, nuint,
@@ -46,7 +46,7 @@ internal sealed unsafe partial class RecordStore
     /// <param name="site">Site of the block.</param>
     /// <param name="live">The record's state word.</param>
     /// <param name="home">The stripe of the calling thread's number.</param>
-    /// <param name="tick">The tick now.</param>
+    /// <param name="tick">The tick now, as a record keeps it.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryInsert(
         uint* slot, nuint address, nuint byteCount, uint site, uint live, RecordStripe* home, uint tick)
@@ -56,7 +56,7 @@ internal sealed unsafe partial class RecordStore
         if (entry == 0 || home->Mode != RecordStripe.Owned || byteCount >= AddressIndex.LeastReach
             // Order: a latch, see SwitchOff.
             || !AddressIndex.IsPlain(slot, _leaves, _regions) || Volatile.Read(ref _isFull) != 0
-            || (uint)(ordinal >> PackedRecord.SequenceBits) != (tick & PackedRecord.BirthMask))
+            || (uint)(ordinal >> PackedRecord.SequenceBits) != tick)
         {
             return false;
         }

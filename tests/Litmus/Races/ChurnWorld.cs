@@ -89,7 +89,7 @@ internal sealed class ChurnWorld : IDisposable
         {
             random = (random * 1664525) + 1013904223;
             nuint address = AddressOf((writer * PlacesPerWriter) + (int)(random >> 16 & (PlacesPerWriter - 1)));
-            if (!Store.TryRemove(address, out _))
+            if (!Blocks.RemoveAsAFreeDoes(Store, address, isQuick: address / 16 % 2 == 0))
             {
                 Blocks.Insert(Store, address);
             }

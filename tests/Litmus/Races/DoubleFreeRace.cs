@@ -50,7 +50,7 @@ internal sealed class DoubleFreeRace : Race
                 step.Wait((2 * round) + 0);
                 // One by the general way, one by that of a hook.
                 isWinner[thread] = broken ? plain.TryRemove()
-                    : thread == 0 ? store.TryRemove(address, out _) : store.Remove(address, ThreadNumbers.Current).IsFound;
+                    : thread == 0 ? store.TryRemove(address, out _) : Blocks.RemoveAsAFreeDoes(store, address, round % 2 == 0);
                 step.Wait((2 * round) + 1);
                 if (thread == 0 && isWinner[0] == isWinner[1])
                 {

@@ -56,6 +56,76 @@ internal sealed unsafe class WalkMemoTests
         Assert.That(Recall(memo, in call, end), Is.Zero, "something was learned meanwhile");
     }
 
+    // Every word changed to every kind of value: a patch is refused, or it ends with what a walk would find.
+    [TestCase(5)]
+    [TestCase(3)]
+    [TestCase(16)]
+    public void APatchedWalkEndsAsAWalkDoes(int depth)
+    {
+        FrameSizes.Set(Frameless, 2);
+        FrameSizes.Set(Replaced, FrameSizes.ReplacedBit | 5);
+        nuint* words = stackalloc nuint[WordCount];
+        int patched = 0, refused = 0;
+        for (int i = 0; i < WordCount; i++)
+        {
+            foreach (nuint value in new nuint[] { 0x7_5001, 0x7_5002, Frameless, Replaced, Framed, Outermost, 12, (nuint)(words + 26), 0 })
+            {
+                AllocationCall call = Draw(words);
+                nuint end = StackWalker.StackEnd;
+                WalkMemo* memo = WalkMemo.Of(ThreadNumbers.Current);
+                StackWalker.Hash(in call, end, depth, memo);
+                WalkMemo.Finish(memo, 77);
+                words[i] = value;
+                if (Patch(memo, in call, end, depth, out ulong hash))
+                {
+                    patched++;
+                    Assert.That(hash, Is.EqualTo(StackWalker.Hash(in call, end, depth)), $"word {i}: {value:x}");
+                    WalkMemo.Renew(memo, 78);
+                    Assert.That(Recall(memo, in call, end), Is.EqualTo(78u));
+                }
+                else
+                {
+                    refused++;
+                    Assert.That(Recall(memo, in call, end), Is.Zero, "what was refused serves nobody");
+                }
+            }
+        }
+
+        WalkMemo.Clear(WalkMemo.Of(ThreadNumbers.Current));
+        Assert.That(patched, Is.GreaterThan(refused), "most words are read by no walk");
+        Assert.That(refused, Is.GreaterThan(10));
+    }
+
+    // Frames above frames, where only return addresses change: none of it needs a walk.
+    [Test]
+    public void ReturnAddressesOfFramedMethodsArePatched()
+    {
+        nuint* words = stackalloc nuint[64];
+        for (int i = 0; i < 16; i++)
+        {
+            words[4 * i] = (nuint)(words + (4 * (i + 1)));
+            words[(4 * i) + 1] = 0x7_6000;
+        }
+
+        AllocationCall call = new((nuint)words, 0x7_6000, 0);
+        nuint end = StackWalker.StackEnd;
+        WalkMemo* memo = WalkMemo.Of(ThreadNumbers.Current);
+        StackWalker.Hash(in call, end, depth: 12, memo);
+        WalkMemo.Finish(memo, 5);
+        Random random = new(3);
+        for (int round = 0; round < 200; round++)
+        {
+            words[(4 * random.Next(11)) + 1] = 0x7_6000 + (nuint)random.Next(64);
+            Assert.That(Patch(memo, in call, end, 12, out ulong hash), $"round {round}");
+            Assert.That(hash, Is.EqualTo(StackWalker.Hash(in call, end, depth: 12)));
+            WalkMemo.Renew(memo, 6);
+        }
+
+        WalkMemo.Renew(memo, 0);
+        Assert.That(Recall(memo, in call, end), Is.Zero, "empty");
+        Assert.That(Patch(memo, in call, end, 12, out _), Is.False);
+    }
+
     // A start below the calling method's own frame was a start once, and may not be stack any more.
     [Test]
     public void AStartThatIsNoLongerOnTheStackIsNotRecalled()
@@ -141,6 +211,24 @@ internal sealed unsafe class WalkMemoTests
         Assert.That(rounds, Is.EqualTo(ThreadCount * RoundCount));
         Assert.That(different, Is.Zero);
         Assert.That(recalled, Is.GreaterThan(0), "no memo was ever used: nothing was tested");
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool Patch(WalkMemo* memo, in AllocationCall call, nuint end, int depth, out ulong hash)
+        => WalkMemo.TryPatch(memo, in call, end, depth, out hash);
+
+    // One method of each kind.
+    private static AllocationCall Draw(nuint* words)
+    {
+        new Span<nuint>(words, WordCount).Clear();
+        words[4] = (nuint)(words + 12);
+        words[5] = Frameless;
+        words[8] = Replaced;
+        words[12] = (nuint)(words + 20);
+        words[17] = Framed;
+        words[20] = (nuint)(words + 28);
+        words[21] = Outermost;
+        return new((nuint)(words + 4), 0x7_0000, 0);
     }
 
     // Below the caller's frame, as the recorder is.

@@ -122,7 +122,9 @@ internal sealed class RecordStoreModelTests
 
         void RemoveAsAFreeDoes(nuint address)
         {
-            RemovedBlock removed = store.Remove(address, ThreadNumbers.Current);
+            // The short way first, for every other one.
+            RemovedBlock removed = address / 16 % 2 == 0
+                ? store.Remove(address, ThreadNumbers.Current) : RemoveQuickly(store, address);
             bool isKnown = model.Remove(address, out (int Size, uint Site) old);
             Assert.That(removed.IsFound, Is.EqualTo(isKnown));
             Assert.That(!isKnown || ((int)removed.ByteCount, removed.Site) == old);
@@ -144,5 +146,20 @@ internal sealed class RecordStoreModelTests
             Assert.That(counters.LiveBytes, Is.EqualTo(model.Values.Sum(value => (long)value.Size)));
             Assert.That(counters.Replaced, Is.EqualTo(replaced));
         }
+    }
+
+    private static unsafe RemovedBlock RemoveQuickly(RecordStore store, nuint address)
+    {
+        uint* slot = store.Approach(address);
+        if (slot == null || !store.TryTake(slot, address, out uint entry))
+        {
+            return store.Remove(address, ThreadNumbers.Current);
+        }
+
+        PackedRecord* record = store.RecordOf(entry);
+        RemovedBlock removed = new(PackedRecord.SizeOf(record->SizeAndOrdinal), record->Site, record->StateWord, record->Ordinal);
+        return RecordStateWord.IsPlain(record->SizeAndState, 1 << 20)
+            && store.TryRecycle(store.OpenStripe(ThreadNumbers.Current), entry, (uint)removed.ByteCount)
+            ? removed : store.EndRemoval(entry);
     }
 }
