@@ -28,7 +28,7 @@ internal static unsafe class RecordedMemory
         nuint asked = byteCount != 0 ? byteCount : 1;
         void* block = CHeap.Malloc(asked);
         // All calls first: what comes then stays in registers.
-        uint* slot = RecordTable.Approach((nuint)block);
+        uint* slot = RecordTable.ApproachNew((nuint)block);
         nuint here;
         FrameAndSlot own = MachineCode.FrameAndSlot();
         if (block == null || FreeGate.IsPoisoning || !StackWalker.IsOwnFrame(own.FramePointer, (nuint)(&here)))
@@ -151,6 +151,8 @@ internal static unsafe class RecordedMemory
             return;
         }
 
+        // What the processor must wait for longest, before everything else.
+        uint* slot = FreeGate.Approach((nuint)ptr);
         nuint here;
         FrameAndSlot own = MachineCode.FrameAndSlot();
         // Safety: as in Alloc.
@@ -162,7 +164,7 @@ internal static unsafe class RecordedMemory
         }
 
         ThreadBlock* thread = (ThreadBlock*)own.Slot;
-        if (thread == null || !FreeGate.TryFree(thread, (nuint)ptr, api, frame[0], frame[1]))
+        if (thread == null || !FreeGate.TryFree(thread, slot, (nuint)ptr, api, frame[0], frame[1]))
         {
             FreeOtherwise(ptr, api, thread, frame[0], frame[1], (nuint)(frame + 2));
         }

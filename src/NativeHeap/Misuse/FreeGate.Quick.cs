@@ -16,8 +16,19 @@ internal static unsafe partial class FreeGate
 {
     private const int HeapHeaderByteCount = 16;
 
+    /// <summary>The slot of an address that is about to be freed. Its cache line is under way, and the C heap's header of the
+    /// block: they are waited for while an interlocked operation holds up everything else. Call it first of all.</summary>
+    // Safety: a prefetch reads nothing.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint* Approach(nuint address)
+    {
+        Sse.Prefetch0((byte*)address - HeapHeaderByteCount);
+        return RecordTable.Approach(address);
+    }
+
     /// <summary>Frees a block, all of it: gate and C heap. False: nothing was done, go through <see cref="Enter"/>.</summary>
     /// <param name="thread">The calling thread's block.</param>
+    /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>.</param>
     /// <param name="address">What is freed; not 0.</param>
     /// <param name="api">By which API, if known.</param>
     /// <param name="framePointer">As in <see cref="AllocationCall"/>.</param>
@@ -25,24 +36,16 @@ internal static unsafe partial class FreeGate
     // Safety: the frame is one that was remembered, and so lay on this thread's stack: reading there cannot fail.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryFree(
-        ThreadBlock* thread, nuint address, FreeingApi api, nuint framePointer, nuint returnAddress)
+        ThreadBlock* thread, uint* slot, nuint address, FreeingApi api, nuint framePointer, nuint returnAddress)
     {
         FreePlace* place = ThreadBlock.PlaceOf(thread, returnAddress);
         FreeRing* ring = thread->Ring;
-        if (!s_isPlain || ring == null || place->ReturnAddress != returnAddress || place->FramePointer != framePointer
+        if (!s_isPlain || slot == null || ring == null || place->ReturnAddress != returnAddress || place->FramePointer != framePointer
             || place->Outer != ((nuint*)framePointer)[1] || RecordTable.Store is not { } store)
         {
             return false;
         }
 
-        uint* slot = store.Approach(address);
-        if (slot == null)
-        {
-            return false;
-        }
-
-        // The C heap's header of the block, fetched while the interlocked operation below holds up everything else.
-        Sse.Prefetch0((byte*)address - HeapHeaderByteCount);
         // Order: announced before the record goes (whose exchange is a full fence); pairs with RecentFrees.IsFreedByOther.
         Volatile.Write(ref ring->InFlight, address);
         if (!store.TryTake(slot, address, out uint entry))

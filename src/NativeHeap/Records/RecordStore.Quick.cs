@@ -24,6 +24,16 @@ internal sealed unsafe partial class RecordStore
         return slot;
     }
 
+    /// <summary>As the other, for a block that is to be recorded: its second slot is under way too.</summary>
+    // Safety: as in the other; where the second slot does not exist nothing is fetched.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint* ApproachNew(nuint address)
+    {
+        uint* slot = Approach(address);
+        Sse.Prefetch0(slot + AddressIndex.SecondOffset);
+        return slot;
+    }
+
     /// <summary>Records a block. False when it could not be recorded; the block itself is unaffected.</summary>
     /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>.</param>
     /// <param name="address">Start of the block.</param>

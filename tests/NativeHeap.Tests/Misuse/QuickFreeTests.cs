@@ -149,6 +149,7 @@ internal sealed unsafe class QuickFreeTests
             FreeGate.Prepare(thread, in call);
         }
 
-        return FreeGate.TryFree(thread, address, FreeingApi.NativeMemoryFree, call.FramePointer, call.ReturnAddress);
+        return FreeGate.TryFree(
+            thread, FreeGate.Approach(address), address, FreeingApi.NativeMemoryFree, call.FramePointer, call.ReturnAddress);
     }
 }
