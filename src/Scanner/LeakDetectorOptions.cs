@@ -108,7 +108,7 @@ public sealed class LeakDetectorOptions
     /// <exception cref="ArgumentOutOfRangeException">Set to a negative time.</exception>
     public TimeSpan MinimumAge
     {
-        get => _set.Get<TimeSpan>(OptionKey.MinimumAge);
+        get => (TimeSpan)_set.Get(OptionKey.MinimumAge);
         set => AssignTime(OptionKey.MinimumAge, value);
     }
 
@@ -145,7 +145,7 @@ public sealed class LeakDetectorOptions
     /// <exception cref="ArgumentOutOfRangeException">Set to a negative time.</exception>
     public TimeSpan FirstScan
     {
-        get => _set.Get<TimeSpan>(OptionKey.FirstScan);
+        get => (TimeSpan)_set.Get(OptionKey.FirstScan);
         set => AssignTime(OptionKey.FirstScan, value);
     }
 
@@ -153,7 +153,7 @@ public sealed class LeakDetectorOptions
     /// <exception cref="ArgumentOutOfRangeException">Set to a negative time.</exception>
     public TimeSpan ScanInterval
     {
-        get => _set.Get<TimeSpan>(OptionKey.ScanInterval);
+        get => (TimeSpan)_set.Get(OptionKey.ScanInterval);
         set => AssignTime(OptionKey.ScanInterval, value);
     }
 

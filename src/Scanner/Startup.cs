@@ -22,7 +22,9 @@ internal static class Startup
     private static DetectorSession? s_session;
 
     // The level of the first start: what was recorded by one level cannot be reported as if by another.
-    private static DetectorLevel? s_level;
+    // Not nullable: code over a nullable of a type of ours would be compiled before Main.
+    private static DetectorLevel s_level;
+    private static bool s_hasLevel;
 
     /// <summary>The detector that runs; null when none does.</summary>
     // Order: a session is complete before it is seen; pairs with the write in Begin.
@@ -114,7 +116,7 @@ internal static class Startup
             InterceptionTier tier = RuntimeHook.Install(out string detail);
             DetectorSession session = new(
                 options,
-                new RecorderFacts(tier, detail, s_level!.Value),
+                new RecorderFacts(tier, detail, s_level),
                 static () => new SnapshotScan(Platform.Snapshots),
                 ExitReporter.WaitLimit)
             {
@@ -130,10 +132,14 @@ internal static class Startup
 
     private static void NoteLevel(LeakDetectorOptions options)
     {
-        s_level ??= options.Level;
+        if (!s_hasLevel)
+        {
+            (s_level, s_hasLevel) = (options.Level, true);
+        }
+
         if (options.Level != s_level)
         {
-            options.Set.Warn($"the level stays {LevelText.Name(s_level.Value)}: it holds from the first start on");
+            options.Set.Warn($"the level stays {LevelText.Name(s_level)}: it holds from the first start on");
         }
     }
 

@@ -32,6 +32,12 @@ internal static unsafe class SafeRead
     // Safety: the kernel checks both sides; a bad destination is a short count as well.
     [MethodImpl(ChildCode.Options)]
     public static nint Copy(int processId, nuint address, void* destination, nint byteCount)
+        => CopyInline(processId, address, destination, byteCount);
+
+    /// <summary>As <see cref="Copy"/>, for code that runs before Main: it is compiled ahead, which child code must not be.</summary>
+    // Safety: as in Copy.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static nint CopyInline(int processId, nuint address, void* destination, nint byteCount)
     {
         nint total = 0;
         while (total < byteCount)

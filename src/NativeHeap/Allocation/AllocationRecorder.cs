@@ -76,11 +76,6 @@ internal static class AllocationRecorder
                 StartFailure = isReady
                     ? null
                     : "the system refused the memory for the detector's tables";
-                // The first trace loads and compiles much; better here than inside somebody's allocation.
-                if (isReady)
-                {
-                    SiteNamer.WarmUp(SiteDepot.Depth);
-                }
             }
             catch (Exception failure)
             {
@@ -95,6 +90,26 @@ internal static class AllocationRecorder
             {
                 Resume();
             }
+        }
+    }
+
+    /// <summary>
+    /// Names a stack, so that what the first trace loads and compiles (milliseconds) is there before somebody's allocation needs
+    /// it. Not at the start: a program that allocates nothing, or ends at once, never needs it.
+    /// </summary>
+    public static void WarmUp()
+    {
+        using DetectorThread.Scope scope = DetectorThread.Enter();
+        try
+        {
+            if (s_isRecording)
+            {
+                SiteNamer.WarmUp(SiteDepot.Depth);
+            }
+        }
+        catch (Exception)
+        {
+            // The first new stack will try again, and count what goes wrong.
         }
     }
 

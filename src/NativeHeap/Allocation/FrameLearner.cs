@@ -177,7 +177,7 @@ internal static unsafe class FrameLearner
     private static bool FollowsACall(nuint address)
     {
         byte* code = stackalloc byte[8];
-        if (SafeRead.Copy(s_processId, address - 7, code, 7) != 7)
+        if (SafeRead.CopyInline(s_processId, address - 7, code, 7) != 7)
         {
             return false;
         }

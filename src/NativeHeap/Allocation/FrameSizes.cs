@@ -37,7 +37,7 @@ internal static unsafe class FrameSizes
 
     private static ulong* s_table;
     private static int s_count;
-    private static int s_version;
+    private static int* s_version;
 
     /// <summary>Return addresses known to lie in methods without a frame.</summary>
     // Order: a statistic.
@@ -49,8 +49,11 @@ internal static unsafe class FrameSizes
     public static int Version
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Volatile.Read(ref s_version);
+        get => s_version == null ? 0 : Volatile.Read(ref *s_version);
     }
+
+    /// <summary>Where <see cref="Version"/> is kept, for machine code.</summary>
+    public static int* VersionAddress => s_version;
 
     /// <summary>Whether nothing more can be learned.</summary>
     public static bool IsFull => Count >= Capacity;
@@ -62,7 +65,11 @@ internal static unsafe class FrameSizes
     {
         if (s_table == null)
         {
-            s_table = (ulong*)Platform.Pages.AllocatePrivate(sizeof(ulong) << TableBits);
+            // A page more: the version, where machine code can read it.
+            nuint page = Platform.Pages.PageByteCount;
+            nuint address = Platform.Pages.AllocatePrivate((sizeof(ulong) << TableBits) + page);
+            s_version = (int*)(address == 0 ? 0 : address + (sizeof(ulong) << TableBits));
+            s_table = (ulong*)address;
         }
 
         return s_table != null;
@@ -109,7 +116,7 @@ internal static unsafe class FrameSizes
                 {
                     // Order: bounds the table; then the version, after the word.
                     Interlocked.Increment(ref s_count);
-                    Interlocked.Increment(ref s_version);
+                    Interlocked.Increment(ref *s_version);
                     return;
                 }
             }
@@ -119,7 +126,7 @@ internal static unsafe class FrameSizes
                 // Order: the address's code may have been replaced; the last one to look is right.
                 Volatile.Write(ref *word, Pack(returnAddress, size));
                 // Order: after the word; pairs with Version.
-                Interlocked.Increment(ref s_version);
+                Interlocked.Increment(ref *s_version);
                 return;
             }
         }

@@ -129,7 +129,8 @@ internal sealed unsafe class EntryStubs
         var alignedAlloc = (delegate* unmanaged<nuint, nuint, void*>)AlignedAlloc;
         for (int i = 0; i < rounds; i++)
         {
-            foreach (nuint byteCount in (ReadOnlySpan<nuint>)[WarmUpByteCount, CHeap.QuickByteCount * 2])
+            // Quick blocks and large ones.
+            for (nuint byteCount = WarmUpByteCount; byteCount <= CHeap.QuickByteCount * 2; byteCount += CHeap.QuickByteCount)
             {
                 free(realloc(malloc(byteCount), byteCount * 2));
                 free(calloc(1, byteCount));

@@ -23,7 +23,6 @@ namespace NativeLeak.NativeHeap.Interception;
 /// </remarks>
 internal static unsafe class HookBodies
 {
-    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
     private const int OutOfMemory = 12; // ENOMEM
 
     // Plain static fields: no class constructor ever runs inside a hook.
@@ -46,7 +45,6 @@ internal static unsafe class HookBodies
 
     /// <summary>SystemNative_Malloc.</summary>
     [UnmanagedCallersOnly]
-    [MethodImpl(Hot)]
     public static void* Malloc(nuint byteCount, nuint framePointer, nuint returnAddress)
     {
         void* block = CHeap.Malloc(byteCount);
@@ -69,7 +67,6 @@ internal static unsafe class HookBodies
 
     /// <summary>SystemNative_Calloc.</summary>
     [UnmanagedCallersOnly]
-    [MethodImpl(Hot)]
     public static void* Calloc(nuint count, nuint elementByteCount, nuint framePointer, nuint returnAddress)
     {
         nuint byteCount = unchecked(count * elementByteCount); // an overflow makes calloc fail, and is not used then
@@ -88,7 +85,6 @@ internal static unsafe class HookBodies
 
     /// <summary>SystemNative_Realloc.</summary>
     [UnmanagedCallersOnly]
-    [MethodImpl(Hot)]
     public static void* Realloc(void* old, nuint byteCount, nuint framePointer, nuint returnAddress)
     {
         AllocationCall call = new(framePointer, returnAddress, 0);
@@ -100,7 +96,6 @@ internal static unsafe class HookBodies
 
     /// <summary>SystemNative_Free; in the slot tier SystemNative_AlignedFree too.</summary>
     [UnmanagedCallersOnly]
-    [MethodImpl(Hot)]
     public static void Free(void* block, nuint framePointer, nuint returnAddress)
     {
         if (block != null)
@@ -111,7 +106,6 @@ internal static unsafe class HookBodies
 
     /// <summary>SystemNative_AlignedFree: the same function of the C heap, but one API only.</summary>
     [UnmanagedCallersOnly]
-    [MethodImpl(Hot)]
     public static void AlignedFree(void* block, nuint framePointer, nuint returnAddress)
     {
         if (block != null)
@@ -122,7 +116,6 @@ internal static unsafe class HookBodies
 
     /// <summary>SystemNative_AlignedAlloc.</summary>
     [UnmanagedCallersOnly]
-    [MethodImpl(Hot)]
     public static void* AlignedAlloc(nuint alignment, nuint byteCount, nuint framePointer, nuint returnAddress)
     {
         void* block = AllocateAligned(alignment, byteCount);
@@ -132,7 +125,6 @@ internal static unsafe class HookBodies
 
     /// <summary>SystemNative_AlignedRealloc: allocate, copy what fits, free; as the original does, and in its order.</summary>
     [UnmanagedCallersOnly]
-    [MethodImpl(Hot)]
     public static void* AlignedRealloc(
         void* old, nuint alignment, nuint byteCount, nuint framePointer, nuint returnAddress)
     {

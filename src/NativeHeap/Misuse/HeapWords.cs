@@ -47,7 +47,7 @@ internal static unsafe class HeapWords
     public static bool TryCopy(nuint address, void* destination, nuint byteCount)
     {
         int processId = (int)RawSyscall.Invoke(SyscallNumber.Getpid);
-        return SafeRead.Copy(processId, address, destination, (nint)byteCount) == (nint)byteCount;
+        return SafeRead.CopyInline(processId, address, destination, (nint)byteCount) == (nint)byteCount;
     }
 
     /// <summary>

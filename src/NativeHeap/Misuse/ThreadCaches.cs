@@ -110,7 +110,13 @@ internal static unsafe class ThreadCaches
     [SkipLocalsInit]
     private static void Search(nuint controlBlock, nuint one, nuint other)
     {
+        if (!HeapWords.TryCopy(one - 8, out nuint oneSize) || !HeapWords.TryCopy(other - 8, out nuint otherSize))
+        {
+            return;
+        }
+
         nuint* words = stackalloc nuint[PageByteCount / sizeof(nuint)];
+        nuint oneList = IndexOf(oneSize & ~HeapChunk.FlagMask), otherList = IndexOf(otherSize & ~HeapChunk.FlagMask);
         nuint end = controlBlock;
         for (int i = 0; i < StaticPages && s_pointerOffset == 0; i++)
         {
@@ -123,7 +129,7 @@ internal static unsafe class ThreadCaches
 
             for (int at = count - 1; at >= 0; at--)
             {
-                if (IsCache(words[at], one, other, out nuint heads))
+                if (IsCache(words[at], one, other, oneList, otherList, out nuint heads))
                 {
                     s_headsOffset = heads;
                     s_pointerOffset = controlBlock - (start + ((nuint)at * (nuint)sizeof(nuint)));
@@ -137,18 +143,17 @@ internal static unsafe class ThreadCaches
 
     // Both blocks are there, as far apart as their lists.
     [SkipLocalsInit]
-    private static bool IsCache(nuint address, nuint one, nuint other, out nuint heads)
+    private static bool IsCache(
+        nuint address, nuint one, nuint other, nuint oneList, nuint otherList, out nuint heads)
     {
         nuint* words = stackalloc nuint[CacheByteCount / sizeof(nuint)];
         heads = 0;
         if ((address & HeapChunk.AlignmentMask) != 0 || address < PageByteCount
-            || !HeapWords.TryCopy(address, words, CacheByteCount)
-            || !HeapWords.TryCopy(one - 8, out nuint oneSize) || !HeapWords.TryCopy(other - 8, out nuint otherSize))
+            || !HeapWords.TryCopy(address, words, CacheByteCount))
         {
             return false;
         }
 
-        nuint oneList = IndexOf(oneSize & ~HeapChunk.FlagMask), otherList = IndexOf(otherSize & ~HeapChunk.FlagMask);
         for (nuint at = oneList; at + otherList - oneList < CacheByteCount / (nuint)sizeof(nuint); at++)
         {
             if (words[at] == one && words[at + otherList - oneList] == other)

@@ -45,8 +45,11 @@ internal sealed record OptionDefinition(
     /// <summary>For <see cref="OptionKind.Integer"/>: the largest value allowed.</summary>
     public int Maximum { get; init; } = int.MaxValue;
 
+    private string[]? _words;
+
     /// <summary>The words of a choice or a set: the names of the members of the value's enum, in lower case.</summary>
-    public string[] Words { get; } = Kind is OptionKind.Choice or OptionKind.Set
+    // When they are asked for: the names of an enum cost half a millisecond, and most programs name no word.
+    public string[] Words => _words ??= Kind is OptionKind.Choice or OptionKind.Set
         ? Array.ConvertAll(Enum.GetNames(Default.GetType()), static name => name.ToLowerInvariant())
         : [];
 

@@ -72,21 +72,29 @@ internal static class OptionReader
     // runtimeconfig properties look.
     private static void ReadProperties(IOptionSource source, OptionSet set)
     {
-        foreach (OptionDefinition row in OptionTable.All)
+        foreach (OptionDefinition row in OptionTable.Rows)
         {
-            foreach (string name in (string[])["NativeLeak." + row.Name, "NativeLeak." + PascalName(row.Name)])
-            {
-                if (source.GetProperty(name) is { } text)
-                {
-                    Apply(set, row, text, name, OptionOrigin.RuntimeConfig);
-                }
-            }
+            ReadProperty(source, set, row, "NativeLeak." + row.Name);
+            ReadProperty(source, set, row, "NativeLeak." + PascalName(row.Name));
+        }
+    }
+
+    private static void ReadProperty(IOptionSource source, OptionSet set, OptionDefinition row, string name)
+    {
+        if (source.GetProperty(name) is { } text)
+        {
+            Apply(set, row, text, name, OptionOrigin.RuntimeConfig);
         }
     }
 
     private static void ReadLine(string? line, OptionSet set)
     {
-        foreach (OptionAssignment assignment in OptionLine.Split(line ?? string.Empty))
+        if (string.IsNullOrEmpty(line))
+        {
+            return;
+        }
+
+        foreach (OptionAssignment assignment in OptionLine.Split(line))
         {
             OptionDefinition? row = OptionTable.Find(assignment.Name);
             if (row is null)
@@ -150,12 +158,19 @@ internal static class OptionReader
 
     private static string PascalName(string name)
     {
-        string result = string.Empty;
-        foreach (string part in name.Split('_'))
+        Span<char> result = stackalloc char[name.Length];
+        int length = 0;
+        bool startsWord = true;
+        foreach (char letter in name)
         {
-            result += char.ToUpperInvariant(part[0]) + part[1..];
+            if (letter != '_')
+            {
+                result[length++] = startsWord ? char.ToUpperInvariant(letter) : letter;
+            }
+
+            startsWord = letter == '_';
         }
 
-        return result;
+        return new string(result[..length]);
     }
 }

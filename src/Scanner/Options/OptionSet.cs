@@ -5,7 +5,7 @@ namespace NativeLeak.Options;
 internal sealed class OptionSet
 {
     private readonly object[] _values = OptionTable.Defaults();
-    private readonly OptionOrigin[] _origins = new OptionOrigin[OptionTable.All.Count];
+    private readonly OptionOrigin[] _origins = new OptionOrigin[OptionTable.Rows.Length];
     private readonly List<string> _warnings = [];
 
     /// <summary>The level. Not a key: it has the variable NATIVELEAK to itself.</summary>
@@ -34,7 +34,7 @@ internal sealed class OptionSet
     public void SetLevel(DetectorLevel level, OptionOrigin origin)
     {
         (Level, LevelOrigin) = (level, origin);
-        foreach (OptionDefinition row in OptionTable.All)
+        foreach (OptionDefinition row in OptionTable.Rows)
         {
             if (GetOrigin(row.Key) <= OptionOrigin.Level)
             {

@@ -20,8 +20,8 @@ internal static class OptionTable
     /// <summary>The value of log_path that means the standard error stream.</summary>
     public const string StandardError = "stderr";
 
-    /// <summary>The rows, indexed by <see cref="OptionKey"/>.</summary>
-    public static IReadOnlyList<OptionDefinition> All { get; } =
+    // Loops over an array in all that runs before Main: queries and interfaces of lists are compiled at their first use.
+    private static readonly OptionDefinition[] s_rows =
     [
         new(OptionKey.LogPath, "log_path", OptionKind.Text, StandardError, "stderr or a file",
             "Where reports go; {app}, {pid} and {time} in a file name are filled in."),
@@ -77,29 +77,34 @@ internal static class OptionTable
             "Never watch these applications."),
     ];
 
+    /// <summary>The rows, indexed by <see cref="OptionKey"/>.</summary>
+    public static IReadOnlyList<OptionDefinition> All => s_rows;
+
+    /// <summary>The rows, for loops.</summary>
+    public static ReadOnlySpan<OptionDefinition> Rows => s_rows;
+
     /// <summary>The names of all keys.</summary>
     public static IReadOnlyList<string> Names => [.. All.Select(static row => row.Name)];
 
     /// <summary>The default of every key, indexed by <see cref="OptionKey"/>.</summary>
-    // Loops instead of queries in all that runs before Main: a query is compiled at its first use.
     public static object[] Defaults()
     {
-        object[] values = new object[All.Count];
+        object[] values = new object[s_rows.Length];
         for (int i = 0; i < values.Length; i++)
         {
-            values[i] = All[i].Default;
+            values[i] = s_rows[i].Default;
         }
 
         return values;
     }
 
     /// <summary>The row of a key.</summary>
-    public static OptionDefinition Get(OptionKey key) => All[(int)key];
+    public static OptionDefinition Get(OptionKey key) => s_rows[(int)key];
 
     /// <summary>Finds a key by its name in any case; null when there is none.</summary>
     public static OptionDefinition? Find(ReadOnlySpan<char> name)
     {
-        foreach (OptionDefinition row in All)
+        foreach (OptionDefinition row in s_rows)
         {
             if (name.Equals(row.Name, StringComparison.OrdinalIgnoreCase))
             {

@@ -16,7 +16,8 @@ internal static unsafe class ManagedHeapLayouts
     // The sizes that the collector picks regions from (gc.cpp, init_gc_heap): large ones unless they would be too few.
     private static readonly ulong[] s_regionSizes = [4UL << 20, 2UL << 20, 1UL << 20];
     private static readonly Lock s_lock = new();
-    private static (MemoryRange Reserve, string Reason)? s_reserve;
+    private static MemoryRange s_reserve;
+    private static string? s_reserveReason; // null: not looked for yet
     private static ManagedHeapLayout s_layout;
     private static string? s_reason;
 
@@ -27,7 +28,10 @@ internal static unsafe class ManagedHeapLayouts
     {
         lock (s_lock)
         {
-            s_reserve ??= FindReserve();
+            if (s_reserveReason is null)
+            {
+                s_reserve = FindReserve(out s_reserveReason);
+            }
         }
     }
 
@@ -38,7 +42,7 @@ internal static unsafe class ManagedHeapLayouts
         {
             lock (s_lock)
             {
-                return s_reserve?.Reserve ?? default;
+                return s_reserve;
             }
         }
     }
@@ -87,10 +91,10 @@ internal static unsafe class ManagedHeapLayouts
         layout.MethodTableUnmask = (nuint)unmask;
         layout.FreeObjectMethodTable = *(nuint*)freeObject;
         NoteReserve();
-        (MemoryRange reserve, reason) = s_reserve!.Value;
-        layout.HeapStart = reserve.Start;
-        layout.HeapEnd = reserve.End;
-        if (reserve.ByteCount == 0 || !Confirm(layout, out reason))
+        reason = s_reserveReason!;
+        layout.HeapStart = s_reserve.Start;
+        layout.HeapEnd = s_reserve.End;
+        if (s_reserve.ByteCount == 0 || !Confirm(layout, out reason))
         {
             return layout;
         }
@@ -100,18 +104,20 @@ internal static unsafe class ManagedHeapLayouts
     }
 
     // The size of the reserve is public (GCRegionRange), and that of regions where the user set it.
-    private static (MemoryRange Reserve, string Reason) FindReserve()
+    private static MemoryRange FindReserve(out string reason)
     {
         IReadOnlyDictionary<string, object> settings = GC.GetConfigurationVariables();
         ulong range = Number(settings, "GCRegionRange"), regionSize = Number(settings, "GCRegionSize");
         if (range == 0)
         {
-            return (default, "this garbage collector has no single reserve (segments instead of regions)");
+            reason = "this garbage collector has no single reserve (segments instead of regions)";
+            return default;
         }
 
         MemoryRange reserve = FindReserve(
-            ReadMappings(), AddressOf(new object()), range, regionSize == 0 ? s_regionSizes : [regionSize]);
-        return (reserve, reserve.ByteCount == 0 ? "the reserve of the garbage collector could not be confirmed" : string.Empty);
+            EarlyMaps.Read(), AddressOf(new object()), range, regionSize == 0 ? s_regionSizes : [regionSize]);
+        reason = reserve.ByteCount == 0 ? "the reserve of the garbage collector could not be confirmed" : string.Empty;
+        return reserve;
     }
 
     /// <summary>
@@ -127,7 +133,7 @@ internal static unsafe class ManagedHeapLayouts
     /// <param name="range">Bytes that were reserved, before the alignment of the first region.</param>
     /// <param name="regionSizes">Sizes that a region may have; each a power of two.</param>
     internal static MemoryRange FindReserve(
-        ReadOnlySpan<Mapping> mappings, nuint inside, ulong range, ReadOnlySpan<ulong> regionSizes)
+        Mapping[] mappings, nuint inside, ulong range, ulong[] regionSizes)
     {
         int at = 0;
         while (at < mappings.Length && mappings[at].End <= inside)
@@ -147,7 +153,7 @@ internal static unsafe class ManagedHeapLayouts
         return default;
     }
 
-    private static MemoryRange FindReserve(ReadOnlySpan<Mapping> mappings, int first, nuint inside, ulong range, ulong regionSize)
+    private static MemoryRange FindReserve(Mapping[] mappings, int first, nuint inside, ulong range, ulong regionSize)
     {
         for (int last = first; last < mappings.Length && IsHeapPiece(mappings[last]); last++)
         {
@@ -171,9 +177,9 @@ internal static unsafe class ManagedHeapLayouts
         => settings.TryGetValue(name, out object? value)
             ? Convert.ToUInt64(value, System.Globalization.CultureInfo.InvariantCulture) : 0;
 
-    private static bool StartsCommitted(ReadOnlySpan<Mapping> mappings, ulong start)
+    private static bool StartsCommitted(Mapping[] mappings, ulong start)
     {
-        foreach (ref readonly Mapping mapping in mappings)
+        foreach (Mapping mapping in mappings)
         {
             if (mapping.Start == start)
             {
@@ -215,44 +221,4 @@ internal static unsafe class ManagedHeapLayouts
     // Safety: a reference is the address of the object; it is only compared and read at once, and a moved object stays
     // inside the same heap with the same first word.
     private static nuint AddressOf(object o) => *(nuint*)Unsafe.AsPointer(ref o);
-
-    private static Mapping[] ReadMappings()
-    {
-        const int TextByteCount = 4 << 20;
-        const int Capacity = 65536;
-        nuint text = Platform.Pages.AllocatePrivate(TextByteCount);
-        nuint table = Platform.Pages.AllocatePrivate((nuint)(Capacity * sizeof(Mapping)));
-        try
-        {
-            if (text == 0 || table == 0)
-            {
-                return [];
-            }
-
-            fixed (byte* path = "/proc/self/maps\0"u8)
-            {
-                nint length = MapsReader.Read(path, (byte*)text, TextByteCount);
-                int count = length <= 0 ? 0 : MapsReader.Parse((byte*)text, length, (Mapping*)table, Capacity);
-                Mapping[] mappings = new Mapping[Math.Max(count, 0)];
-                for (int i = 0; i < mappings.Length; i++)
-                {
-                    mappings[i] = ((Mapping*)table)[i];
-                }
-
-                return mappings;
-            }
-        }
-        finally
-        {
-            if (text != 0)
-            {
-                Platform.Pages.Release(text, TextByteCount);
-            }
-
-            if (table != 0)
-            {
-                Platform.Pages.Release(table, (nuint)(Capacity * sizeof(Mapping)));
-            }
-        }
-    }
 }

@@ -39,7 +39,12 @@ internal sealed class ExitReporter : IDisposable
             AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
         }
 
-        foreach (PosixSignal signal in occasions.HasFlag(ReportOccasions.Signal) ? s_signals : [])
+        if (!occasions.HasFlag(ReportOccasions.Signal))
+        {
+            return;
+        }
+
+        foreach (PosixSignal signal in s_signals)
         {
             try
             {

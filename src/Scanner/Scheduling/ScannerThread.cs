@@ -20,6 +20,9 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
     // A wait of Monitor takes at most int.MaxValue milliseconds; a longer one just wakes in between.
     private static readonly TimeSpan s_longestWait = TimeSpan.FromDays(20);
 
+    // Longer than a start takes, shorter than anybody waits for a program.
+    private static readonly TimeSpan s_warmUpDelay = TimeSpan.FromMilliseconds(100);
+
     // Protects the queue and the stop flag; nothing is taken inside it.
     private readonly object _gate = new();
     private readonly Queue<ScanRequest> _queue = [];
@@ -70,6 +73,11 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         // What this thread allocates is the detector's.
         using DetectorThread.Scope scope = DetectorThread.Enter();
         schedule.Begin();
+        if (IsIdle(s_warmUpDelay))
+        {
+            AllocationRecorder.WarmUp();
+        }
+
         while (TryTakeWork(out ScanRequest? request))
         {
             if (request is null)
@@ -85,6 +93,20 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         while (_queue.TryDequeue(out ScanRequest? late))
         {
             late.Complete(new ReportBuilder(facts).BuildFailed("the detector is stopped", late.Report));
+        }
+    }
+
+    // Whether nobody wanted anything for so long.
+    private bool IsIdle(TimeSpan duration)
+    {
+        lock (_gate)
+        {
+            if (_queue.Count == 0 && !_isStopping)
+            {
+                Monitor.Wait(_gate, duration);
+            }
+
+            return _queue.Count == 0 && !_isStopping;
         }
     }
 

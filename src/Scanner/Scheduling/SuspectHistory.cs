@@ -12,7 +12,8 @@ namespace NativeLeak.Scheduling;
 /// must not keep a leak alive for the next scan. Cost of a look: a sort.</remarks>
 internal sealed class SuspectHistory
 {
-    private Suspect[] _suspects = [];
+    // Made by the first scan: an empty array of a type of ours would be compiled before Main.
+    private Suspect[]? _suspects;
 
     /// <summary>Looks after the first that must find a block unreachable and unchanged, before it is reported; 0 reports
     /// every block at once.</summary>
@@ -30,8 +31,8 @@ internal sealed class SuspectHistory
             if (block.Verdict is Verdict.Definite or Verdict.Indirect or Verdict.Possible)
             {
                 int before = Find(block.Address, block.Ordinal);
-                bool isUnchanged = before >= 0 && _suspects[before].Checksum == block.Checksum;
-                int scans = isUnchanged ? Math.Min(_suspects[before].UnreferencedScans, int.MaxValue - 1) + 1 : 0;
+                bool isUnchanged = before >= 0 && _suspects![before].Checksum == block.Checksum;
+                int scans = isUnchanged ? Math.Min(_suspects![before].UnreferencedScans, int.MaxValue - 1) + 1 : 0;
                 now.Add(new Suspect(~block.Address, block.Ordinal, block.Checksum, scans));
             }
         }
@@ -47,11 +48,11 @@ internal sealed class SuspectHistory
     {
         int at = MinimumUnreferencedScans == 0 ? -1 : Find(block.Address, block.Ordinal);
         return MinimumUnreferencedScans == 0
-            || (at >= 0 && _suspects[at].UnreferencedScans >= MinimumUnreferencedScans);
+            || (at >= 0 && _suspects![at].UnreferencedScans >= MinimumUnreferencedScans);
     }
 
     private int Find(nuint address, ulong ordinal)
-        => Array.BinarySearch(_suspects, new Suspect(~address, ordinal, 0, 0));
+        => _suspects is null ? -1 : Array.BinarySearch(_suspects, new Suspect(~address, ordinal, 0, 0));
 
     // A block: its address and its place in the order of allocation. An address that was handed out again is another.
     private readonly record struct Suspect(nuint Complement, ulong Ordinal, ulong Checksum, int UnreferencedScans)

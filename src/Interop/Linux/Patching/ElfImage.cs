@@ -3,6 +3,7 @@
 // Who calls it: the patchers, once, when the runtime hook is installed.
 // The one idea: nothing in the module is believed. Every address computed from one of its tables must lie inside a
 // readable PT_LOAD segment before it is read; a table that says otherwise yields "not found", never a fault.
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace NativeLeak.Interop.Linux.Patching;
@@ -36,6 +37,7 @@ internal sealed unsafe class ElfImage
     private nuint _dynamic;
     private nuint _symbolTable, _stringTable, _pltRelocations, _relocations, _hash, _gnuHash;
     private ulong _stringTableByteCount, _pltRelocationByteCount, _relocationByteCount;
+    private uint _symbolCount;
 
     private ElfImage(string name, nuint loadBias)
     {
@@ -83,7 +85,7 @@ internal sealed unsafe class ElfImage
     {
         Span<byte> wanted = stackalloc byte[Encoding.UTF8.GetMaxByteCount(name.Length)];
         wanted = wanted[..Encoding.UTF8.GetBytes(name, wanted)];
-        uint count = SymbolCount();
+        uint count = _symbolCount != 0 ? _symbolCount : _symbolCount = SymbolCount();
         for (uint i = 1; i < count && TryReadSymbol(i, out Elf64Symbol symbol); i++)
         {
             if (symbol.SectionIndex == ElfFormat.SHN_UNDEF || (symbol.Info & 15) != ElfFormat.STT_FUNC
@@ -151,8 +153,17 @@ internal sealed unsafe class ElfImage
         }
 
         // Safety: the range check above; the loader keeps readable segments mapped while the module is loaded.
-        value = System.Runtime.CompilerServices.Unsafe.ReadUnaligned<T>((void*)address);
+        value = Unsafe.ReadUnaligned<T>((void*)address);
         return true;
+    }
+
+    // Not generic: an instance over a type that is not ours would be compiled before Main.
+    private bool TryRead(nuint address, out uint value)
+    {
+        bool isReadable = IsReadable(address, sizeof(uint));
+        // Safety: as above.
+        value = isReadable ? *(uint*)address : 0;
+        return isReadable;
     }
 
     private void AddHeader(in Elf64ProgramHeader header)

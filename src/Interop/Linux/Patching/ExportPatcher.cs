@@ -116,13 +116,27 @@ internal static unsafe class ExportPatcher
         }
 
         // What follows a wrapper is padding (int3 or nop), or the wrapper is not the function we know.
-        if (isTailJump && code[TailJumpByteCount..].ContainsAnyExcept((byte)0xCC, (byte)0x90))
+        if (isTailJump && !IsPadding(code[TailJumpByteCount..]))
         {
             reason = $"it is not followed by padding ({Convert.ToHexString(code)})";
             return false;
         }
 
         reason = "";
+        return true;
+    }
+
+    // A loop: the library's generic search would be compiled before Main.
+    private static bool IsPadding(ReadOnlySpan<byte> code)
+    {
+        foreach (byte value in code)
+        {
+            if (value is not (0xCC or 0x90))
+            {
+                return false;
+            }
+        }
+
         return true;
     }
 }

@@ -26,7 +26,7 @@ internal sealed unsafe class JumpIslands
         {
             nuint end = segment.Range.End;
             MemoryRange rest = new(end, (end + PageMask) & ~PageMask);
-            if ((segment.Flags & ElfFormat.PF_X) != 0 && !image.Segments.Any(other => other.Range.Overlaps(rest)))
+            if ((segment.Flags & ElfFormat.PF_X) != 0 && !IsUsed(image, rest))
             {
                 _next = (rest.Start + CodePatch.ByteCount - 1) & ~(nuint)(CodePatch.ByteCount - 1);
                 _end = rest.End;
@@ -34,6 +34,19 @@ internal sealed unsafe class JumpIslands
                 return;
             }
         }
+    }
+
+    private static bool IsUsed(ElfImage image, MemoryRange range)
+    {
+        foreach (ElfSegment segment in image.Segments)
+        {
+            if (segment.Range.Overlaps(range))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Plans an island that leads to <paramref name="target"/>; changes nothing. Null when there is no room.</summary>

@@ -3,7 +3,6 @@
 // Who calls it: the runtime hook, once per installation.
 // The one idea: stubs are written while the page is not executable and the page is sealed before any address is used,
 // so it is never writable and executable at once. It lives as long as the process: a thread may be in it at any time.
-using System.Globalization;
 using System.Runtime.Versioning;
 
 namespace NativeLeak.Interop.Linux.Patching;
@@ -14,6 +13,7 @@ internal sealed unsafe partial class StubPage
 {
     private const nuint PageBytes = 4096;
     private const nuint SearchStep = 1 << 20;
+    private const int SearchSteps = 16;
     private const nuint Reach = 0x7000_0000; // 1.75 GiB of the 2 GiB a 32-bit displacement spans
     private const nint ProtRead = 1, ProtWrite = 2, ProtExec = 4, MapPrivate = 2, MapAnonymous = 0x20, MapFixedNoReplace = 0x100000;
 
@@ -30,8 +30,9 @@ internal sealed unsafe partial class StubPage
     /// <returns>Null when the system refuses memory altogether.</returns>
     public static StubPage? TryCreate(MemoryRange module)
     {
-        for (nuint distance = SearchStep; distance < Reach && !TestHookIsFar; distance += SearchStep)
+        for (int i = 1; i <= SearchSteps && !TestHookIsFar; i++)
         {
+            nuint distance = (nuint)i * SearchStep;
             nuint below = module.Start > distance ? TryMapAt((module.Start - distance) & ~(PageBytes - 1)) : 0;
             nuint found = below != 0 ? below : TryMapAt((module.End + distance) & ~(PageBytes - 1));
             if (found != 0)
@@ -40,7 +41,7 @@ internal sealed unsafe partial class StubPage
             }
         }
 
-        // Address space can be full of others' reservations, with small gaps between them.
+        // Address space can be full of others' reservations, with gaps between them.
         nuint inGap = TestHookIsFar ? 0 : TryMapInGap(module);
         if (inGap != 0)
         {
@@ -80,33 +81,43 @@ internal sealed unsafe partial class StubPage
     // the gap behind it, which stays free.
     private static nuint TryMapInGap(MemoryRange module)
     {
-        List<(nuint Distance, nuint Address)> places = [];
+        Mapping[] mappings = EarlyMaps.Read();
+        nuint[] places = new nuint[mappings.Length];
+        nuint[] distances = new nuint[mappings.Length];
+        int count = 0;
         nuint lastEnd = 0x10000;
         bool isBehindHeap = false;
-        foreach (string line in File.ReadLines("/proc/self/maps"))
+        foreach (Mapping mapping in mappings)
         {
-            int dash = line.IndexOf('-', StringComparison.Ordinal), blank = line.IndexOf(' ', StringComparison.Ordinal);
-            nuint start = nuint.Parse(line.AsSpan(0, dash), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            bool isBelow = start <= module.Start;
-            nuint address = isBelow ? start - PageBytes : lastEnd;
+            bool isBelow = mapping.Start <= module.Start;
+            nuint address = isBelow ? mapping.Start - PageBytes : lastEnd;
             nuint distance = isBelow ? module.End - address : address + PageBytes - module.Start;
-            if (start >= lastEnd + PageBytes && distance < Reach && !isBehindHeap)
+            if (mapping.Start >= lastEnd + PageBytes && distance < Reach && !isBehindHeap)
             {
-                places.Add((distance, address));
+                (places[count], distances[count]) = (address, distance);
+                count++;
             }
 
-            lastEnd = nuint.Parse(line.AsSpan(dash + 1, blank - dash - 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            isBehindHeap = line.EndsWith("[heap]", StringComparison.Ordinal);
+            lastEnd = mapping.End;
+            isBehindHeap = mapping.Kind == MappingKind.Heap;
         }
 
-        places.Sort(static (left, right) => left.Distance.CompareTo(right.Distance));
-        foreach ((_, nuint address) in places)
+        for (; count > 0; count--)
         {
-            nuint mapped = TryMapAt(address);
+            // The nearest goes first, the last takes its place. Loops: sorting would be compiled before Main.
+            int nearest = 0;
+            for (int i = 1; i < count; i++)
+            {
+                nearest = distances[i] < distances[nearest] ? i : nearest;
+            }
+
+            nuint mapped = TryMapAt(places[nearest]);
             if (mapped != 0)
             {
                 return mapped;
             }
+
+            (places[nearest], distances[nearest]) = (places[count - 1], distances[count - 1]);
         }
 
         return 0;
