@@ -8,7 +8,7 @@ internal static class Trampoline
 {
     private const string ProcessLatch = "NativeLeak.StartupHook";
     private const string DetectorAssembly = "NativeLeak.Scanner";
-    private const string DetectorType = "NativeLeak.Startup";
+    private const string DetectorType = "NativeLeak.Entry";
     private const string DetectorMethod = "Start";
 
     /// <summary>Everything the hook does when it is switched on. Any failure leaves the application as it was.</summary>

@@ -92,6 +92,9 @@ internal static unsafe partial class MachineCode
     private const int FilterForwarderStart = 6, FilterForwarderLength = 23, FilterJumpOuter = 28,
         FilterTextStart = 31, FilterTextLength = 48, FilterJumpInternal = 53;
 
+    /// <summary>Longest stub that <see cref="WriteHookMalloc"/> or <see cref="WriteHookFree"/> writes, in bytes.</summary>
+    public const int MaximumHookByteCount = 768;
+
     /// <summary>Longest stub that <see cref="WriteEntry"/> or <see cref="WriteFilteredEntry"/> writes, in bytes.</summary>
     public const int MaximumEntryByteCount = 128;
 
@@ -124,17 +127,18 @@ internal static unsafe partial class MachineCode
     /// Writes the stub of a slot of the library's global offset table. Calls that return into <paramref name="text"/> are
     /// the library's own and go to <paramref name="original"/>, except those of <paramref name="forwarder"/> (a function
     /// with a frame pointer), which count for the forwarder's caller. All others (tail jumps of the exported wrappers)
-    /// come from outside and go to <paramref name="body"/>, as with <see cref="WriteEntry"/>.
+    /// come from outside and go to <paramref name="entry"/>, as with <see cref="WriteEntry"/>.
     /// </summary>
     /// <param name="destination">At least <see cref="MaximumEntryByteCount"/> bytes.</param>
     /// <param name="argumentCount">1 or 2.</param>
-    /// <param name="body">The hook body.</param>
+    /// <param name="entry">The hook body, or a stub that leads there and finds the caller by itself.</param>
+    /// <param name="body">The hook body, for the forwarder's caller.</param>
     /// <param name="original">The C heap's own function.</param>
     /// <param name="text">The library's executable segment; less than 2 GiB.</param>
     /// <param name="forwarder">A function inside it.</param>
     /// <returns>Bytes written.</returns>
     public static int WriteFilteredEntry(
-        Span<byte> destination, int argumentCount, nint body, nint original, MemoryRange text, MemoryRange forwarder)
+        Span<byte> destination, int argumentCount, nint entry, nint body, nint original, MemoryRange text, MemoryRange forwarder)
     {
         FilterCode.CopyTo(destination);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[FilterForwarderStart..], forwarder.Start);
@@ -142,7 +146,7 @@ internal static unsafe partial class MachineCode
         BinaryPrimitives.WriteUInt64LittleEndian(destination[FilterTextStart..], text.Start);
         BinaryPrimitives.WriteInt32LittleEndian(destination[FilterTextLength..], checked((int)text.ByteCount));
         int at = FilterCode.Length;
-        at += WriteEntry(destination[at..], argumentCount, body);
+        at += WriteEntry(destination[at..], argumentCount, entry);
 
         destination[FilterJumpOuter] = checked((byte)(at - FilterJumpOuter - 1));
         ReadOnlySpan<byte> outer = argumentCount == 1 ? AppendOuterTo1 : AppendOuterTo2;

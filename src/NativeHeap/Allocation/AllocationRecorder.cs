@@ -70,6 +70,7 @@ internal static class AllocationRecorder
                 CoarseClock.Start();
                 StackWalker.Initialize();
                 ThreadBlocks.Initialize();
+                RecorderGates.Initialize();
                 bool isReady = ThreadNumbers.Initialize() && SiteDepot.Initialize(settings.StackDepth)
                     && RecordTable.Initialize() && MisuseDetector.Initialize();
                 RecorderPages.Source.BeginCharging();
@@ -123,7 +124,7 @@ internal static class AllocationRecorder
         {
             if (s_intake != BlockIntake.None)
             {
-                s_intake = BlockIntake.None;
+                SetIntake(BlockIntake.None);
                 RecordingGaps.NoteStop();
             }
         }
@@ -246,7 +247,7 @@ internal static class AllocationRecorder
     {
         if (!RecordingGaps.IsSwitchedOff)
         {
-            s_intake = Settings.SampleIntervalByteCount > 0 ? BlockIntake.Sampled : BlockIntake.Every;
+            SetIntake(Settings.SampleIntervalByteCount > 0 ? BlockIntake.Sampled : BlockIntake.Every);
             // An end that came between the two lines above.
             EndIfFull();
         }
@@ -258,9 +259,15 @@ internal static class AllocationRecorder
     {
         if (RecordTable.IsFull)
         {
-            s_intake = BlockIntake.None;
+            SetIntake(BlockIntake.None);
             RecordingGaps.SwitchOff();
         }
+    }
+
+    private static void SetIntake(BlockIntake intake)
+    {
+        s_intake = intake;
+        RecorderGates.SetIntake(intake == BlockIntake.Every);
     }
 
     // Every level but the one that records each block.

@@ -44,6 +44,9 @@ internal static unsafe class CoarseClock
         memo->Tick = TickOf(now.Seconds, now.Nanoseconds) & PackedRecord.BirthMask;
     }
 
+    /// <summary>The clock's function, for machine code; 0 before <see cref="Start"/>.</summary>
+    public static nint FunctionAddress => (nint)s_read;
+
     /// <summary>Fixes tick 0. Idempotent, cold.</summary>
     /// <exception cref="EntryPointNotFoundException">The C library has no clock_gettime.</exception>
     public static void Start()

@@ -34,6 +34,11 @@ internal sealed unsafe class EntryStubs
     private static nint AlignedReallocBody
         => (nint)(delegate* unmanaged<void*, nuint, nuint, nuint, nuint, void*>)&HookBodies.AlignedRealloc;
 
+    private static nint FinishMallocBody
+        => (nint)(delegate* unmanaged<void*, nuint, uint, nuint, nuint, void*>)&HookBodies.FinishMalloc;
+
+    private static nint FinishFreeBody => (nint)(delegate* unmanaged<void*, uint, uint, void>)&HookBodies.FinishFree;
+
     private EntryStubs()
     {
     }
@@ -66,10 +71,11 @@ internal sealed unsafe class EntryStubs
     /// <summary>Stubs for the exports.</summary>
     public static EntryStubs ForExports(StubPage page)
     {
-        nuint malloc = AddEntry(page, 1, MallocBody);
+        HookContext* context = HookContext.TryCreate();
+        nuint malloc = AddMalloc(page, context);
         nuint calloc = AddEntry(page, 2, CallocBody);
         nuint realloc = AddEntry(page, 2, ReallocBody);
-        nuint free = AddEntry(page, 1, FreeBody);
+        nuint free = AddFree(page, context);
         nuint alignedFree = AddEntry(page, 1, AlignedFreeBody);
         nuint alignedAlloc = AddEntry(page, 2, AlignedAllocBody);
         nuint alignedRealloc = AddEntry(page, 3, AlignedReallocBody);
@@ -91,11 +97,12 @@ internal sealed unsafe class EntryStubs
     /// <paramref name="forwarder"/>.</summary>
     public static EntryStubs ForSlots(StubPage page, MemoryRange text, MemoryRange forwarder)
     {
-        nuint malloc = AddFiltered(1, MallocBody, CHeap.MallocAddress);
-        nuint calloc = AddFiltered(2, CallocBody, CHeap.CallocAddress);
-        nuint realloc = AddFiltered(2, ReallocBody, CHeap.ReallocAddress);
-        nuint free = AddFiltered(1, FreeBody, CHeap.FreeAddress);
-        nuint alignedAlloc = AddFiltered(2, AlignedAllocBody, CHeap.AlignedAllocAddress);
+        HookContext* context = HookContext.TryCreate();
+        nuint malloc = AddFiltered(1, (nint)AddMalloc(page, context), MallocBody, CHeap.MallocAddress);
+        nuint calloc = AddFiltered(2, CallocBody, CallocBody, CHeap.CallocAddress);
+        nuint realloc = AddFiltered(2, ReallocBody, ReallocBody, CHeap.ReallocAddress);
+        nuint free = AddFiltered(1, (nint)AddFree(page, context), FreeBody, CHeap.FreeAddress);
+        nuint alignedAlloc = AddFiltered(2, AlignedAllocBody, AlignedAllocBody, CHeap.AlignedAllocAddress);
         return new EntryStubs
         {
             Malloc = malloc,
@@ -106,10 +113,12 @@ internal sealed unsafe class EntryStubs
             AreComplete = malloc != 0 && calloc != 0 && realloc != 0 && free != 0 && alignedAlloc != 0,
         };
 
-        nuint AddFiltered(int argumentCount, nint body, nint original)
+        // An entry that could not be added leads nowhere: then neither does the filter.
+        nuint AddFiltered(int argumentCount, nint entry, nint body, nint original)
         {
             Span<byte> code = stackalloc byte[MachineCode.MaximumEntryByteCount];
-            return page.Add(code[..MachineCode.WriteFilteredEntry(code, argumentCount, body, original, text, forwarder)]);
+            return entry == 0 ? 0 : page.Add(
+                code[..MachineCode.WriteFilteredEntry(code, argumentCount, entry, body, original, text, forwarder)]);
         }
     }
 
@@ -144,6 +153,30 @@ internal sealed unsafe class EntryStubs
                 (AlignedFree != 0 ? (delegate* unmanaged<void*, void>)AlignedFree : free)(aligned);
             }
         }
+    }
+
+    // Machine code where there is what it needs, else the body.
+    private static nuint AddMalloc(StubPage page, HookContext* context)
+    {
+        if (context == null)
+        {
+            return AddEntry(page, 1, MallocBody);
+        }
+
+        Span<byte> code = stackalloc byte[MachineCode.MaximumHookByteCount];
+        return page.Add(code[..MachineCode.WriteHookMalloc(
+            code, ThreadSlot.Offset, (nint)context, MallocBody, FinishMallocBody)]);
+    }
+
+    private static nuint AddFree(StubPage page, HookContext* context)
+    {
+        if (context == null)
+        {
+            return AddEntry(page, 1, FreeBody);
+        }
+
+        Span<byte> code = stackalloc byte[MachineCode.MaximumHookByteCount];
+        return page.Add(code[..MachineCode.WriteHookFree(code, ThreadSlot.Offset, (nint)context, FreeBody, FinishFreeBody)]);
     }
 
     private static nuint AddEntry(StubPage page, int argumentCount, nint body)

@@ -6,6 +6,7 @@
 // an address is never in the table while another thread could be handed it.
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using NativeLeak.Interop.Linux;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Records;
@@ -63,6 +64,27 @@ internal static unsafe class HookBodies
         }
 
         return Record(block, byteCount, AllocationApi.Unknown, BlockFlags.None, framePointer, returnAddress);
+    }
+
+    /// <summary>The end of a malloc that machine code began.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="byteCount">Its size.</param>
+    /// <param name="entry">Its record, live and without a place; 0: it has none.</param>
+    /// <param name="framePointer">As for the others.</param>
+    /// <param name="returnAddress">As for the others.</param>
+    [UnmanagedCallersOnly]
+    public static void* FinishMalloc(void* block, nuint byteCount, uint entry, nuint framePointer, nuint returnAddress)
+        => entry == 0
+            ? Record(block, byteCount, AllocationApi.Unknown, BlockFlags.None, framePointer, returnAddress)
+            : Link(block, byteCount, entry);
+
+    /// <summary>The end of a free that machine code began: announced, its record out of its slot.</summary>
+    [UnmanagedCallersOnly]
+    public static void FinishFree(void* block, uint entry, uint freeSite)
+    {
+        FreeTicket ticket = default;
+        UnrecordTaken(block, entry, freeSite, ref ticket);
+        Release(block, in ticket);
     }
 
     /// <summary>SystemNative_Calloc.</summary>
@@ -202,7 +224,18 @@ internal static unsafe class HookBodies
         int kept = *errorNumber;
         try
         {
-            AllocationRecorder.OnAllocated((nuint)block, byteCount, api, flags, framePointer, returnAddress);
+            if (!AllocationRecorder.IsRecording)
+            {
+                return block; // what is asked below may not be there
+            }
+
+            uint* slot = RecordTable.Approach((nuint)block);
+            ThreadBlock* thread = (ThreadBlock*)MachineCode.FrameAndSlot().Slot;
+            if (!AllocationRecorder.TryRecord(
+                thread, slot, (nuint)block, byteCount, api, flags, framePointer, returnAddress, 0))
+            {
+                AllocationRecorder.OnAllocated(thread, (nuint)block, byteCount, api, flags, framePointer, returnAddress, 0);
+            }
         }
         catch (Exception)
         {
@@ -215,6 +248,47 @@ internal static unsafe class HookBodies
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void* Link(void* block, nuint byteCount, uint entry)
+    {
+        int* errorNumber = s_errorLocation();
+        int kept = *errorNumber;
+        try
+        {
+            if (!RecordTable.Store!.EndInsertion(entry, (nuint)block, byteCount))
+            {
+                AllocationRecorder.EndIfFull();
+            }
+        }
+        catch (Exception)
+        {
+            // Order: none; a counter.
+            Interlocked.Increment(ref s_failures); // as in Record
+        }
+
+        *errorNumber = kept;
+        return block;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void UnrecordTaken(void* block, uint entry, uint freeSite, ref FreeTicket ticket)
+    {
+        int* errorNumber = s_errorLocation();
+        int kept = *errorNumber;
+        ticket.ByteCount = nuint.MaxValue;
+        try
+        {
+            FreeGate.EnterTaken(RecentFrees.Current, entry, (nuint)block, FreeingApi.Unknown, freeSite, ref ticket);
+        }
+        catch (Exception)
+        {
+            // Order: none; a counter.
+            Interlocked.Increment(ref s_failures); // the block must be freed all the same
+        }
+
+        *errorNumber = kept;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Unrecord(void* block, FreeingApi api, in AllocationCall call, ref FreeTicket ticket)
     {
         int* errorNumber = s_errorLocation();
@@ -223,6 +297,12 @@ internal static unsafe class HookBodies
         try
         {
             FreeGate.Enter((nuint)block, api, in call, ref ticket);
+            if (api == FreeingApi.Unknown && AllocationRecorder.IsRecording)
+            {
+                // The next one from here takes the short way.
+                nuint slot = MachineCode.FrameAndSlot().Slot;
+                FreeGate.Prepare(slot != 0 ? (ThreadBlock*)slot : ThreadBlocks.Find(), in call);
+            }
         }
         catch (Exception)
         {

@@ -90,14 +90,27 @@ internal static unsafe partial class FreeGate
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FinishSlowly(FreeRing* ring, uint entry, nuint address, FreeingApi api, uint freeSite)
     {
-        RemovedBlock removed = RecordTable.Store!.EndRemoval(entry);
         FreeTicket ticket = default;
-        ticket.Ring = ring;
-        ticket.FreeSite = freeSite;
-        Finish(address, api, in removed, ref ticket, isShort: true);
+        EnterTaken(ring, entry, address, api, freeSite, ref ticket);
         Pass(in ticket, address);
         CHeap.Free((void*)address, ticket.ByteCount);
         Leave(in ticket);
+    }
+
+    /// <summary>As <see cref="Enter"/>, for a free whose address is announced and whose record is out of its slot.</summary>
+    /// <param name="ring">The calling thread's ring.</param>
+    /// <param name="entry">The record's entry.</param>
+    /// <param name="address">What is freed.</param>
+    /// <param name="api">By which API, if known.</param>
+    /// <param name="freeSite">The site of the free.</param>
+    /// <param name="ticket">As for <see cref="Enter"/>.</param>
+    public static void EnterTaken(
+        FreeRing* ring, uint entry, nuint address, FreeingApi api, uint freeSite, ref FreeTicket ticket)
+    {
+        RemovedBlock removed = RecordTable.Store!.EndRemoval(entry);
+        ticket.Ring = ring;
+        ticket.FreeSite = freeSite;
+        Finish(address, api, in removed, ref ticket, isShort: true);
     }
 
     // What a removed record means for reports.

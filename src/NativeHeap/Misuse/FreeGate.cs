@@ -46,7 +46,11 @@ internal static unsafe partial class FreeGate
 
     /// <summary>Lets frees take the short way (<see cref="TryFree"/>) where nothing stands against it. For the recorder, once it
     /// records, and whenever a switch changes.</summary>
-    public static void Open() => s_isPlain = AllocationRecorder.IsRecording && !s_isHolding && !s_isPoisoning && !s_keepsStacks;
+    public static void Open()
+    {
+        s_isPlain = AllocationRecorder.IsRecording && !s_isHolding && !s_isPoisoning && !s_keepsStacks;
+        RecorderGates.SetFrees(s_isPlain);
+    }
 
     /// <summary>A free begins: takes the record out, or judges. Then Pass, the C heap, Leave, unless it is withheld.</summary>
     /// <param name="address">What is freed; not 0.</param>

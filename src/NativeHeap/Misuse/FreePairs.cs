@@ -39,6 +39,9 @@ internal static unsafe class FreePairs
     // Order: a pair is complete before the count admits it; pairs with the write in FindOrAdd.
     public static int Count => Volatile.Read(ref s_count);
 
+    /// <summary>The table that tells whether a pair is known, for machine code.</summary>
+    public static ulong* CacheAddress => s_cache;
+
     /// <summary>Reserves the tables. False when the system refuses; idempotent, cold.</summary>
     public static bool Initialize()
     {

@@ -207,6 +207,14 @@ internal sealed unsafe partial class AddressIndex
     /// <summary>Directory entries, for <see cref="FindAligned"/>.</summary>
     public nuint* Directory => _directory;
 
+    /// <summary>Where its parts are: they never move.</summary>
+    public void Locate(out nuint* directory, out byte* leaves, out byte* regions)
+    {
+        directory = _directory;
+        leaves = _leaves;
+        regions = _regions;
+    }
+
     /// <summary>The granule of an address within its window, 0 … 3.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public uint GranuleOf(nuint address) => (uint)(address >> _shift) & GranuleMask;

@@ -189,6 +189,17 @@ internal sealed unsafe partial class RecordStore
         return removed;
     }
 
+    /// <summary>Ends an insertion that found its place taken: the record is filled and live, and no index leads to it.</summary>
+    /// <param name="entry">The record's entry, the calling thread's own.</param>
+    /// <param name="address">Start of the block, 16-aligned, in a leaf that exists.</param>
+    /// <param name="byteCount">Its size.</param>
+    public bool EndInsertion(uint entry, nuint address, nuint byteCount)
+        => LinkCounted(Approach(address), AddressIndex.AlignedGranuleOf(address), entry, byteCount, HomeOf(ThreadNumbers.Current));
+
+    /// <summary>Where the index of 16-aligned addresses has its parts, for machine code.</summary>
+    public void LocateAligned(out nuint* directory, out byte* leaves, out byte* regions)
+        => _aligned.Locate(out directory, out leaves, out regions);
+
     /// <summary>Counts a free of an address without a record.</summary>
     public void CountUnknownFree()
     {

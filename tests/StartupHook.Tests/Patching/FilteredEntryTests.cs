@@ -104,7 +104,7 @@ internal sealed unsafe class FilteredEntryTests
     {
         Span<byte> code = stackalloc byte[MachineCode.MaximumEntryByteCount];
         return page.Add(code[..MachineCode.WriteFilteredEntry(
-            code, argumentCount, (nint)body, (nint)original, text, forwarder)]);
+            code, argumentCount, (nint)body, (nint)body, (nint)original, text, forwarder)]);
     }
 
     // sub rsp,8; mov r11, target; call r11; add rsp,8; ret
