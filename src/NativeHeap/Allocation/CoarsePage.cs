@@ -53,6 +53,7 @@ internal static unsafe class CoarsePage
         // Never the clock's: no second has so many nanoseconds.
         nowhere->Nanoseconds = long.MaxValue;
         s_nowhere = s_found = s_words = nowhere;
+        RawSyscall.Initialize();
         // The clock may move while it is looked for.
         for (int i = 0; i < Attempts && s_found == s_nowhere; i++)
         {
