@@ -24,7 +24,8 @@ internal static partial class Program
 
         if (HintPrograms.TryRun(arguments[0]) || QuestionPrograms.TryRun(arguments[0])
             || LevelPrograms.TryRun(arguments[0], name => Number(arguments, name, 0))
-            || LifeCyclePrograms.TryRun(arguments[0], name => Number(arguments, name, 0)))
+            || LifeCyclePrograms.TryRun(arguments[0], name => Number(arguments, name, 0))
+            || DeltaPrograms.TryRun(arguments[0], name => Number(arguments, name, 0)))
         {
             return 0;
         }

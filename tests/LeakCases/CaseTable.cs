@@ -11,7 +11,7 @@ internal static class CaseTable
     [
         .. Chains.All, .. Graphs.All, .. BigGraphs.All,
         .. Statics.All, .. Stacks.All, .. Registers.All, .. ThreadLocals.All, .. NativeRoots.All, .. RegisteredRoots.All, .. PointerForms.All, .. Headers.All,
-        .. ThreadLife.All, .. ThreadChurn.All, .. Signals.All, .. StaleData.All, .. CHeapState.All, .. LastHolders.All,
+        .. ThreadLife.All, .. ThreadChurn.All, .. MovingPointers.All, .. Signals.All, .. StaleData.All, .. CHeapState.All, .. LastHolders.All,
         .. ManagedHolders.All, .. ManagedLifetimes.All, .. OtherApis.All,
         .. Hints.All, .. Scopes.All, .. Pools.All,
     ];

@@ -7,9 +7,11 @@ internal sealed class LeakCase
     /// <summary>The block that every case leaks beside its own: a report that says nothing fails every case.</summary>
     public const string Canary = "canary";
 
+    /// <summary>Bytes of a case's first block, unless it says otherwise.</summary>
     // Sizes of 9 to 15 above a multiple of 16: the C library's own notes of where the next chunk begins then lie behind
     // the block, and a stale copy of one on some stack is no pointer into it.
-    private const int FirstSize = 2009;
+    public const int FirstSize = 2009;
+
     private const int SizeStep = 32;
     private const int CanarySize = 1785;
 

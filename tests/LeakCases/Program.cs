@@ -30,7 +30,8 @@ switch (args)
         Console.Write(DetectorApi.Scan());
         return 0;
 
-    case ["--host", string name] when HostProgram.All.TryGetValue(name, out Func<int>? host):
+    case ["--host", string name] when HostProgram.All.TryGetValue(name, out Func<int>? host)
+        || FaultProgram.All.TryGetValue(name, out host):
         return host();
 
     case [string name] when CaseTable.Find(name) is { } leakCase:

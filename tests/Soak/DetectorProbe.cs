@@ -69,6 +69,8 @@ internal sealed class DetectorProbe : ISnapshotProbe
             ThreadsFound = ScanSentences.ThreadsOfTheApplication(snapshot),
             ThreadsMissed = ScanSentences.ThreadsOfTheApplication(snapshot) - snapshot.ThreadsParked,
             PauseTime = snapshot.PauseTime,
+            ParkTime = snapshot.ParkTime,
+            CloneTime = snapshot.CloneTime,
             ChildTime = snapshot.ChildTime,
         };
     }

@@ -30,6 +30,12 @@ internal readonly record struct SnapshotMarks
     /// <summary>How long the threads stood still.</summary>
     public required TimeSpan PauseTime { get; init; }
 
+    /// <summary>Of that, until every thread stood still.</summary>
+    public required TimeSpan ParkTime { get; init; }
+
+    /// <summary>Of that, for the clone.</summary>
+    public required TimeSpan CloneTime { get; init; }
+
     /// <summary>How long the child worked.</summary>
     public required TimeSpan ChildTime { get; init; }
 }

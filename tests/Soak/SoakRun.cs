@@ -14,6 +14,10 @@ internal sealed class SoakRun(ISnapshotProbe probe, SoakOptions options, TextWri
     // Of 2,000 lost blocks a stale word may keep a few alive; more than ten in one snapshot is a defect.
     private const int ToleratedMisses = 10;
     private const int ProgressEvery = 100;
+
+    // Milliseconds, and a multiple of the median.
+    private const int PauseTailTarget = 60;
+    private const int ChildTailTarget = 5;
     private const int WorstShown = 10;
 
     private readonly List<SnapshotMarks> _snapshots = [];
@@ -60,8 +64,7 @@ internal sealed class SoakRun(ISnapshotProbe probe, SoakOptions options, TextWri
             Say($"failed: {detail}");
         }
 
-        Say($"pause: {Quantiles(snapshot => snapshot.PauseTime)}");
-        Say($"child: {Quantiles(snapshot => snapshot.ChildTime)}");
+        SayCosts();
         int threadsFound = _snapshots.Sum(snapshot => snapshot.ThreadsFound);
         int threadsMissed = _snapshots.Sum(snapshot => snapshot.ThreadsMissed);
         Say($"threads: {threadsFound} found, {threadsMissed} not parked");
@@ -72,13 +75,32 @@ internal sealed class SoakRun(ISnapshotProbe probe, SoakOptions options, TextWri
             && leastFound >= PlantedBlocks.LostCount - ToleratedMisses;
     }
 
-    private string Quantiles(Func<SnapshotMarks, TimeSpan> time)
+    // Figures, never a failure: how busy the machine is decides over them. The load starts processes all the time.
+    private void SayCosts()
     {
-        double[] sorted = [.. _snapshots.Select(snapshot => time(snapshot).TotalMilliseconds).Order()];
-        double At(double quantile) => sorted[(int)Math.Min(sorted.Length - 1, sorted.Length * quantile)];
-        return string.Create(
-            CultureInfo.InvariantCulture, $"p50 {At(0.50):F1} ms, p99 {At(0.99):F1} ms, max {sorted[^1]:F1} ms");
+        double[] pause = Sorted(snapshot => snapshot.PauseTime), child = Sorted(snapshot => snapshot.ChildTime);
+        double pauseTail = At(pause, 0.99), childTail = At(child, 0.99) / Math.Max(At(child, 0.50), 0.1);
+        Say($"pause: {Quantiles(pause)}; target p99 <= {PauseTailTarget} ms: {Verdict(pauseTail <= PauseTailTarget)}");
+        Say($"  of that, threads come to a halt: {Quantiles(Sorted(snapshot => snapshot.ParkTime))}");
+        Say($"  of that, the clone: {Quantiles(Sorted(snapshot => snapshot.CloneTime))}");
+        Say($"child: {Quantiles(child)}; p99 is {childTail:F1} x p50, target <= {ChildTailTarget}: {Verdict(childTail <= ChildTailTarget)}");
+        Say($"processors: {Environment.ProcessorCount}; load of the machine: {Load()}");
     }
+
+    private static string Verdict(bool isMet) => isMet ? "met" : "NOT met";
+
+    // The averages over 1, 5 and 15 minutes; this process's own load is in them.
+    private static string Load()
+        => File.Exists("/proc/loadavg") ? string.Join(' ', File.ReadAllText("/proc/loadavg").Split(' ').Take(3)) : "unknown";
+
+    private double[] Sorted(Func<SnapshotMarks, TimeSpan> time)
+        => [.. _snapshots.Select(snapshot => time(snapshot).TotalMilliseconds).Order()];
+
+    private static double At(double[] sorted, double quantile)
+        => sorted[(int)Math.Min(sorted.Length - 1, sorted.Length * quantile)];
+
+    private static string Quantiles(double[] sorted) => string.Create(CultureInfo.InvariantCulture,
+        $"p50 {At(sorted, 0.50):F1} ms, p99 {At(sorted, 0.99):F1} ms, max {sorted[^1]:F1} ms");
 
     private void Say(FormattableString text) => output.WriteLine(text.ToString(CultureInfo.InvariantCulture));
 }

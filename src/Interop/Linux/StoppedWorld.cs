@@ -12,7 +12,7 @@ namespace NativeLeak.Interop.Linux;
 [ChildCode]
 internal static unsafe partial class StoppedWorld
 {
-    private const nint CloneFs = 0x200, CloneFiles = 0x400, ClonePidFd = 0x1000;
+    private const nint CloneFs = 0x200, CloneFiles = 0x400, ClonePidFd = 0x1000, CloneUntraced = 0x80_0000;
     private const nint FutexWait = 0, FutexWake = 1, FutexPrivate = 128;
     private const nint SignalBlock = 0, SignalSetMask = 2;
 
@@ -62,9 +62,10 @@ internal static unsafe partial class StoppedWorld
         }
 
         // Exit signal 0: no SIGCHLD, and nobody's waitpid(-1) gets our child. Descriptors are shared so that none is
-        // copied; the child's first act is to let go of the table.
+        // copied; the child's first act is to let go of the table. A debugger that follows new threads and processes
+        // does not get it: it would take the child for a thread of ours.
         nint child = RawSyscall.Invoke(
-            SyscallNumber.Clone, CloneFs | CloneFiles | ClonePidFd, 0, (nint)zone->PidDescriptor);
+            SyscallNumber.Clone, CloneFs | CloneFiles | ClonePidFd | CloneUntraced, 0, (nint)zone->PidDescriptor);
         if (child == 0)
         {
             SnapshotChild.Run(zone);

@@ -15,7 +15,8 @@ namespace NativeLeak.Marking;
 [ChildCode]
 internal static unsafe class ChildScan
 {
-    private const int MappingCapacity = LiveMemoryBuffers.Capacity;
+    /// <summary>Mappings that a scan has room for.</summary>
+    public const int MappingCapacity = LiveMemoryBuffers.Capacity;
     private const nint TextByteCount = 16 << 20;
     private const nuint SafeBufferByteCount = 256 << 10;
 
@@ -33,7 +34,7 @@ internal static unsafe class ChildScan
         state->View = view;
         state->Context = (ScanContext*)context;
         state->OwnProcessId = (int)RawSyscall.Invoke(SyscallNumber.Getpid);
-        state->SafeMode = state->Context->Attempt > 1 ? 1 : 0;
+        state->SafeMode = state->Context->Attempt > 2 ? 1 : 0;
         state->KeepsHolders = state->Context->RemembersHolders;
         ScanCounters* counters = state->Context->Counters;
         *counters = default;
@@ -42,6 +43,11 @@ internal static unsafe class ChildScan
         {
             counters->Warnings |= (long)ScanWarning.MappingsUnreadable;
             return;
+        }
+
+        if (state->Context->Attempt == 2 && !ProbedMappings.Split(state))
+        {
+            state->SafeMode = 1;
         }
 
         view->Stage = 2;

@@ -105,10 +105,10 @@ internal unsafe struct ChildState
     public MemoryRange* PoolRanges;
     public int PoolRangeCount;
 
-    /// <summary>Buffer for fault-safe reading, used from the second attempt on and for fragmented blocks.</summary>
+    /// <summary>Buffer for fault-safe reading, used in the third attempt and for checksums and decoded words.</summary>
     public byte* SafeBuffer;
     public nuint SafeBufferByteCount;
 
-    /// <summary>1: read everything fault-safely (the first attempt crashed).</summary>
+    /// <summary>1: read everything fault-safely (two attempts crashed).</summary>
     public int SafeMode;
 }

@@ -142,7 +142,7 @@ internal static unsafe class Marker
         }
     }
 
-    // From the second attempt on: something in this process cannot be read directly, so copy first. Slower, never faults.
+    // In the third attempt: something in this process cannot be read directly, so copy first. Slower, never faults.
     [MethodImpl(ChildCode.Options)]
     private static void ScanSafely(ChildState* state, nuint start, nuint end)
     {
@@ -162,6 +162,14 @@ internal static unsafe class Marker
             {
                 start += want < state->SafeBufferByteCount ? want : want - 4;
                 continue;
+            }
+
+            if (got < 0 && got != -ErrorNumber.EFAULT)
+            {
+                // The system refuses such reads altogether: this is no hole, and anything may stand there.
+                state->Context->Counters->UnreadableBytes += (long)(end - start);
+                state->Context->Counters->Warnings |= (long)Verdicts.ScanWarning.MemoryUnreadable;
+                return;
             }
 
             // A hole: count to the end of the page and go on after it.

@@ -41,6 +41,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
     private readonly TypeLayouts _layouts = new();
     private readonly ChildContext* _context;
     private int _number;
+    private int _attemptsToSkip;
 
     /// <summary>What both snapshot callbacks get: the scan, and the parent's own buffers.</summary>
     private struct ChildContext
@@ -117,7 +118,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->Heuristics = parameters.Heuristics;
         scan->MinimumAgeTicks = CoarseClock.ToTicks(parameters.MinimumAge);
         scan->SampleInterval = parameters.SampleIntervalBytes;
-        scan->Attempt = 0;
+        scan->Attempt = _attemptsToSkip;
         scan->Annotations = BlockHints.Freeze();
         scan->Pools = PoolRanges.Freeze();
         scan->ScanNumber = ScanNumbers.Begin();
@@ -148,10 +149,16 @@ internal sealed unsafe class SnapshotScan : ILeakScan
             MaxAttempts = MaximumAttempts,
         };
         SnapshotResult result = _engine.Take(in request);
+        if (result.Status == SnapshotStatus.Completed && result.Attempts > 1)
+        {
+            // What killed a child that read directly will still be there: later scans begin with the second attempt.
+            _attemptsToSkip = 1;
+        }
+
         if (scan->Types != null && result.Status == SnapshotStatus.Completed && _layouts.AddMet() > 0)
         {
             // Now that the types it met are known, their objects can be read by their fields.
-            scan->Attempt = 0;
+            scan->Attempt = _attemptsToSkip;
             result = _engine.Take(in request);
         }
 
@@ -159,7 +166,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         {
             // Threads that start, end or fork cannot be held for a moment; a moment later they can.
             Thread.Sleep(s_repeatDelay);
-            scan->Attempt = 0;
+            scan->Attempt = _attemptsToSkip;
             result = _engine.Take(in request);
         }
 

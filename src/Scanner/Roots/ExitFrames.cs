@@ -53,9 +53,10 @@ internal unsafe struct ExitFrames
                 s_current = frames;
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception)
         {
-            // Without the list of modules nobody's frame can be told: the whole stack counts, which is safe.
+            // Without the list of modules (it cannot be read, or is too long for the memory there is) nobody's frame can be
+            // told: the whole stack counts, which is safe. The end of the process must not be disturbed.
         }
     }
 

@@ -220,6 +220,14 @@ internal static unsafe class LiveMemory
                 continue;
             }
 
+            if (got < 0 && got != -ErrorNumber.EFAULT)
+            {
+                // The system refuses such reads altogether (a seccomp profile): this is no hole, and anything may stand there.
+                live->Warnings |= (long)ScanWarning.MemoryUnreadable;
+                live->BytesUnreadable += (long)(end - start);
+                return;
+            }
+
             // A page that cannot be read (past the end of a file, say) holds no pointer that anybody can follow.
             nuint next = ((start + (nuint)(got < 0 ? 0 : got)) & ~(nuint)4095) + 4096;
             live->BytesUnreadable += (long)((next < end ? next : end) - start) - (got < 0 ? 0 : got);

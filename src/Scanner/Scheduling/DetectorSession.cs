@@ -30,7 +30,7 @@ internal sealed class DetectorSession : IDisposable
     {
         _options = options;
         _facts = facts;
-        _scanner = new ScannerThread(createScan, facts, new ScanSchedule(this));
+        _scanner = new ScannerThread(createScan, facts, new ScanSchedule(this, TimeProvider.System));
         _exit = new ExitReporter(this, exitWaitLimit);
     }
 

@@ -3,6 +3,7 @@
 // Who calls it: the runtime: ProcessExit, UnhandledException, and four signals (which skip ProcessExit in .NET 10).
 // The one idea: the first end that comes makes the report; every other one waits for it, within a bound, and goes on.
 using System.Runtime.InteropServices;
+using NativeLeak.Interop.Linux;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.Roots;
 
@@ -32,6 +33,7 @@ internal sealed class ExitReporter : IDisposable
     /// <summary>Listens to the ends of the process that the options name.</summary>
     public void Register()
     {
+        MappingHeadroom.Prepare();
         ReportOccasions occasions = _session.Options.ReportAt;
         if (occasions.HasFlag(ReportOccasions.Exit))
         {
@@ -72,7 +74,11 @@ internal sealed class ExitReporter : IDisposable
 
     private void OnProcessExit(object? sender, EventArgs arguments)
     {
-        ExitFrames.Capture();
+        if (MappingHeadroom.IsThere())
+        {
+            ExitFrames.Capture(); // by this very method: it counts the frames from here on
+        }
+
         LeakReport? report = ReportOnce(ReportReason.Exit);
         // Measured: the exit code can still be set here, after a return from Main and after Environment.Exit alike. A
         // code of the application's own always stays.
@@ -112,6 +118,13 @@ internal sealed class ExitReporter : IDisposable
         {
             _isDone.Wait(_waitLimit);
             return Volatile.Read(ref _report);
+        }
+
+        if (!MappingHeadroom.IsThere())
+        {
+            MappingHeadroom.TellThatThereIsNoReport();
+            _isDone.Set();
+            return null;
         }
 
         using DetectorThread.Scope scope = DetectorThread.Enter();

@@ -1,5 +1,4 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-using System.Diagnostics;
 using NativeLeak.Reporting;
 
 namespace NativeLeak.Scheduling;
@@ -7,14 +6,15 @@ namespace NativeLeak.Scheduling;
 /// <summary>When scans run that nobody asks for, and what becomes of their reports. All members but the constructor are
 /// called on the scanner thread.</summary>
 /// <param name="session">Whose options and listeners count.</param>
-internal sealed class ScanSchedule(DetectorSession session)
+/// <param name="clock">The time; tests have one of their own.</param>
+internal sealed class ScanSchedule(DetectorSession session, TimeProvider clock)
 {
     // Long enough for a pointer in a register or in a message to arrive somewhere; short beside any interval.
     private static readonly TimeSpan s_confirmationDelay = TimeSpan.FromMilliseconds(250);
 
     private readonly LeakHistory _history = new();
     private readonly SuspectHistory _suspects = new();
-    private readonly Stopwatch _sinceLast = new();
+    private long _last;
     private TimeSpan _delay;
     private bool _isConfirming;
 
@@ -23,11 +23,11 @@ internal sealed class ScanSchedule(DetectorSession session)
     {
         // Without verdicts there is no news to tell.
         _delay = session.Judges ? session.Options.FirstScan : TimeSpan.Zero;
-        _sinceLast.Restart();
+        _last = clock.GetTimestamp();
     }
 
     /// <summary>Time until the next scan (zero or less: now); null when there is none.</summary>
-    public TimeSpan? DueIn() => _delay > TimeSpan.Zero ? _delay - _sinceLast.Elapsed : null;
+    public TimeSpan? DueIn() => _delay > TimeSpan.Zero ? _delay - clock.GetElapsedTime(_last) : null;
 
     /// <summary>What a scheduled scan is asked for.</summary>
     public ReportRequest CreateRequest()
@@ -46,7 +46,7 @@ internal sealed class ScanSchedule(DetectorSession session)
         // In between the thread serves whoever waits for a report.
         _isConfirming = !_isConfirming && report.IsConclusive && _suspects.AwaitsConfirmation;
         _delay = _isConfirming ? s_confirmationDelay : session.Options.ScanInterval;
-        _sinceLast.Restart();
+        _last = clock.GetTimestamp();
         if (!report.IsConclusive)
         {
             // As in kmemleak: a scan that was cut short reports nothing. The exit report tells about gaps.

@@ -3,6 +3,7 @@
 // Who calls it: DetectorSession starts it; LeakDetector and ExitReporter hand it requests and wait for their results.
 // The one idea: scans never overlap, and whatever goes wrong in one ends as an inconclusive report, so that nobody who
 // waits is ever left alone.
+using NativeLeak.Interop.Linux;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.Questions;
 using NativeLeak.Reporting;
@@ -153,6 +154,11 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
             if (facts.Tracker.Level == DetectorLevel.Count)
             {
                 return CountReport.Build(facts, request);
+            }
+
+            if (!MappingHeadroom.IsThere())
+            {
+                return builder.BuildFailed("no scan: " + MappingHeadroom.Reason, request);
             }
 
             _scan ??= createScan();

@@ -103,6 +103,14 @@ internal sealed unsafe class ParkedThreadActor : IDisposable
         NativeMemory.Free(work);
     });
 
+    /// <summary>Sleeps in the kernel until a signal wakes it, as parking does when it is over, and then ends.</summary>
+    public static ParkedThreadActor EndingWhenLeft() => new(static self =>
+    {
+        TimeSpecification week = new() { Seconds = 600_000 };
+        self._ready = true;
+        BlockingSyscall.InvokeOnce(SyscallNumber.Futex, (nint)self._stop, 0, 0, (nint)(&week)); // with a limit: not taken up again
+    });
+
     public void Dispose()
     {
         Volatile.Write(ref *_stop, 1);

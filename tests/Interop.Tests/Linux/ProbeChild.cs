@@ -58,14 +58,38 @@ internal static unsafe class ProbeChild
     [MethodImpl(ChildCode.Options)]
     public static void Hang(SnapshotView* view, void* context)
     {
-        ((ProbeContext*)context)->Attempts++;
         ((ProbeContext*)context)->ChildProcessId = (int)RawSyscall.Invoke(SyscallNumber.Getpid);
         ((ProbeContext*)context)->ChildDescriptor = ((ProbeContext*)context)->Path == null ? -1
             : (int)RawSyscall.Invoke(SyscallNumber.Open, (nint)((ProbeContext*)context)->Path, 0);
         view->Stage = 43;
+        ((ProbeContext*)context)->Attempts++;
         while (Volatile.Read(ref view->Progress) >= 0)
         {
             RawSyscall.Invoke(SyscallNumber.Futex, (nint)(&view->Stage), 0, 43, 0);
+        }
+    }
+
+    /// <summary>Hangs the first time.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void HangOnce(SnapshotView* view, void* context)
+    {
+        if (((ProbeContext*)context)->Attempts == 0)
+        {
+            Hang(view, context);
+        }
+
+        ((ProbeContext*)context)->ChildCalls++;
+    }
+
+    /// <summary>Makes progress for ever.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void WorkWithoutEnd(SnapshotView* view, void* context)
+    {
+        ((ProbeContext*)context)->ChildProcessId = (int)RawSyscall.Invoke(SyscallNumber.Getpid);
+        ((ProbeContext*)context)->Attempts++;
+        while (true)
+        {
+            view->Progress++;
         }
     }
 

@@ -14,6 +14,7 @@ internal static unsafe class StaleData
 
     private static nuint s_hidden;
     private static nint s_root;
+    private static object? s_report;
 
     public static IEnumerable<LeakCase> All =>
     [
@@ -76,7 +77,26 @@ internal static unsafe class StaleData
             MinimumScans = 3,
             Finish = static () => Thread.Sleep(1500),
         },
+        new("report-kept", "report-kept-with-address", [68], [Lost("A")], static plan => plan.Alloc("A"))
+        {
+            Options = "min_age=0s",
+            MinimumScans = 3,
+            Finish = static () => KeepReport(withAddress: false),
+        },
+        new("report-kept-with-address", "report-kept", [68], [Live("A")], static plan => plan.Alloc("A"))
+        {
+            Options = "min_age=0s",
+            MinimumScans = 3,
+            Finish = static () => KeepReport(withAddress: true),
+        },
     ];
+
+    // Reports that the application keeps hold no address; the one that it takes out of a report is a pointer like any.
+    private static void KeepReport(bool withAddress)
+    {
+        s_report = new[] { DetectorApi.ScanReport(), DetectorApi.ScanReport() };
+        PlantingThread.Run(() => s_root = withAddress ? DetectorApi.AddressIn(((object?[])s_report)[1], LeakCase.FirstSize) : 0);
+    }
 
     // Fills a part of the stack with the address: from the given depth below the caller to the given reach.
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -45,14 +45,10 @@ internal static class HostProgram
             AppDomain.CurrentDomain.ProcessExit += static (_, _) => Marshal.FreeHGlobal(Marshal.AllocHGlobal(100));
             return PrintAndReturn(0);
         },
-        ["clone-refused"] = static () =>
-        {
-            SystemCallFilter.RefuseForks();
-            return PrintAndReturn(5);
-        },
     };
 
-    private static int PrintAndReturn(int exitCode)
+    /// <summary>Loses a block and prints; what every program here does.</summary>
+    public static int PrintAndReturn(int exitCode)
     {
         PlantingThread.Run(Leak);
         Console.Error.WriteLine("one line of errors");

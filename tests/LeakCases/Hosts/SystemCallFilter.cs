@@ -1,13 +1,14 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: a seccomp filter as a container could have it.
-// The one idea: it refuses the clone of a process (without CLONE_VM) and lets the clone of a thread pass, so the program
-// itself goes on as before. clone3 is refused as unknown, which makes the C library fall back to clone for its threads.
+// What it is: seccomp filters as a container could have them.
+// The one idea: each hits what a scan needs and nothing that the program itself does. Refused is the clone of a process
+// (without CLONE_VM) and not that of a thread; clone3 is refused as unknown, so that the C library falls back to clone.
 using System.Runtime.InteropServices;
+using LeakCases.Planting;
 
 namespace LeakCases.Hosts;
 
-/// <summary>Takes the right to fork away from this process.</summary>
-internal static unsafe partial class SystemCallFilter
+/// <summary>Takes rights away from this process.</summary>
+internal static unsafe class SystemCallFilter
 {
     private const int PR_SET_NO_NEW_PRIVS = 38;
     private const nint SYS_seccomp = 317;
@@ -22,43 +23,62 @@ internal static unsafe partial class SystemCallFilter
     private const uint OffsetOfNumber = 0;
     private const uint OffsetOfFirstArgument = 16;
     private const uint SYS_clone = 56;
+    private const uint SYS_prctl = 157;
+    private const uint SYS_process_vm_readv = 310;
+    private const uint PR_SET_PDEATHSIG = 1;
     private const uint SYS_clone3 = 435;
     private const uint CLONE_VM = 0x100;
     private const uint SECCOMP_RET_ALLOW = 0x7FFF_0000;
+    private const uint SECCOMP_RET_KILL_PROCESS = 0x8000_0000;
     private const uint SECCOMP_RET_ERRNO = 0x0005_0000;
     private const uint EPERM = 1;
     private const uint ENOSYS = 38;
 
     /// <summary>From now on, in every thread, clone without CLONE_VM fails with EPERM.</summary>
-    public static void RefuseForks()
+    public static void RefuseForks() => Install(
+    [
+        new(LoadWord, 0, 0, OffsetOfNumber),
+        new(JumpIfEqual, 4, 0, SYS_clone3),
+        new(JumpIfEqual, 0, 2, SYS_clone),
+        new(LoadWord, 0, 0, OffsetOfFirstArgument),
+        new(JumpIfSet, 0, 2, CLONE_VM),
+        new(Return, 0, 0, SECCOMP_RET_ALLOW),
+        new(Return, 0, 0, SECCOMP_RET_ERRNO | ENOSYS),
+        new(Return, 0, 0, SECCOMP_RET_ERRNO | EPERM),
+    ]);
+
+    /// <summary>From now on, in every thread, nobody reads memory of a process by process_vm_readv.</summary>
+    public static void RefuseReads() => Install(
+    [
+        new(LoadWord, 0, 0, OffsetOfNumber),
+        new(JumpIfEqual, 0, 1, SYS_process_vm_readv),
+        new(Return, 0, 0, SECCOMP_RET_ERRNO | EPERM),
+        new(Return, 0, 0, SECCOMP_RET_ALLOW),
+    ]);
+
+    /// <summary>From now on, whoever asks for a signal at its parent's death dies: nobody but a scanning copy does.</summary>
+    public static void KillWhoAsksToDieWithItsParent() => Install(
+    [
+        new(LoadWord, 0, 0, OffsetOfNumber),
+        new(JumpIfEqual, 0, 3, SYS_prctl),
+        new(LoadWord, 0, 0, OffsetOfFirstArgument),
+        new(JumpIfEqual, 0, 1, PR_SET_PDEATHSIG),
+        new(Return, 0, 0, SECCOMP_RET_KILL_PROCESS),
+        new(Return, 0, 0, SECCOMP_RET_ALLOW),
+    ]);
+
+    private static void Install(ReadOnlySpan<Instruction> program)
     {
-        ReadOnlySpan<Instruction> program =
-        [
-            new(LoadWord, 0, 0, OffsetOfNumber),
-            new(JumpIfEqual, 4, 0, SYS_clone3),
-            new(JumpIfEqual, 0, 2, SYS_clone),
-            new(LoadWord, 0, 0, OffsetOfFirstArgument),
-            new(JumpIfSet, 0, 2, CLONE_VM),
-            new(Return, 0, 0, SECCOMP_RET_ALLOW),
-            new(Return, 0, 0, SECCOMP_RET_ERRNO | ENOSYS),
-            new(Return, 0, 0, SECCOMP_RET_ERRNO | EPERM),
-        ];
         fixed (Instruction* instructions = program)
         {
             Program filter = new() { Length = (ushort)program.Length, Instructions = instructions };
-            if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-                || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (nint)(&filter)) != 0)
+            if (Libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+                || Libc.syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (nint)(&filter), 0) != 0)
             {
                 throw new InvalidOperationException("the filter was not accepted");
             }
         }
     }
-
-    [LibraryImport("libc")]
-    private static partial int prctl(int option, nuint first, nuint second, nuint third, nuint fourth);
-
-    [LibraryImport("libc")]
-    private static partial nint syscall(nint number, nint first, nint second, nint third);
 
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct Instruction(ushort Code, byte JumpTrue, byte JumpFalse, uint Value);

@@ -12,6 +12,7 @@ internal static unsafe partial class Libc
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
     public const int PROT_EXEC = 4;
+    public const int MAP_SHARED = 1;
     public const int MAP_PRIVATE = 2;
     public const int MAP_ANONYMOUS = 0x20;
 
@@ -53,6 +54,30 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library)]
     public static partial int kill(int process, int signal);
+
+    [LibraryImport(Library)]
+    public static partial int getppid();
+
+    [LibraryImport(Library)]
+    public static partial int madvise(nint address, nuint length, int advice);
+
+    [LibraryImport(Library)]
+    public static partial int prctl(int option, nuint first, nuint second, nuint third, nuint fourth);
+
+    [LibraryImport(Library)]
+    public static partial nint ptrace(nint request, int thread, nint address, nint data);
+
+    [LibraryImport(Library)]
+    public static partial int setresuid(int real, int effective, int saved);
+
+    [LibraryImport(Library)]
+    public static partial int setrlimit(int resource, ulong* limits);
+
+    [LibraryImport(Library)]
+    public static partial nint syscall(nint number, nint first, nint second, nint third, nint fourth);
+
+    [LibraryImport(Library)]
+    public static partial int waitpid(int process, int* status, int options);
 
     /// <summary>Address of a function or variable of the C library.</summary>
     public static nint Symbol(string name) => NativeLibrary.GetExport(NativeLibrary.Load("libc.so.6"), name);

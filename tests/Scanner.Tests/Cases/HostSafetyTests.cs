@@ -52,22 +52,6 @@ internal sealed class HostSafetyTests
         Assert.That(watched.Visible, Is.EqualTo(plain.Visible));
     }
 
-    [Test]
-    public void ARefusedCloneGivesAnInconclusiveReportThatSaysWhyAndAnUnharmedProgram()
-    {
-        (ChildResult plain, ChildResult watched) = RunTwice("clone-refused");
-        JsonElement report = watched.RequiredReport;
-        string warnings = string.Join('\n', report.GetProperty("coverage").GetProperty("warnings").EnumerateArray());
-        Assert.Multiple(() =>
-        {
-            Assert.That(plain.ExitCode, Is.EqualTo(5));
-            Assert.That(watched.Visible, Is.EqualTo(plain.Visible));
-            Assert.That(report.GetProperty("conclusive").GetBoolean(), Is.False);
-            Assert.That(report.GetProperty("leaks").GetArrayLength(), Is.Zero);
-            Assert.That(warnings, Does.Contain("clone").And.Contain("seccomp"));
-        });
-    }
-
     [TestCase("/proc/self/report.json", TestName = "An unwritable folder is one line of errors and nothing else")]
     [TestCase("/nowhere/at/all/report.json", TestName = "A folder that does not exist is one line of errors and nothing else")]
     public void AnUnwritableReportIsOneLine(string path)
