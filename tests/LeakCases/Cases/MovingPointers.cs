@@ -8,8 +8,7 @@ namespace LeakCases.Cases;
 /// <summary>What a thread does while scans are made: moves the only pointer about, or takes the loader's lock.</summary>
 internal static unsafe class MovingPointers
 {
-    private const string ScanOften = "first_scan=50ms,scan_interval=50ms,min_age=0s,min_unref_scans=0";
-    private static readonly TimeSpan s_stay = TimeSpan.FromSeconds(1.5);
+    private const int Scans = 5;
 
     private static nint* s_slots;
     private static nint s_root;
@@ -18,17 +17,15 @@ internal static unsafe class MovingPointers
     [
         new("moved-between-roots-held", "moved-between-roots-dropped", [74], [Live("A")], static plan => Move(plan, held: true))
         {
-            Options = ScanOften,
-            MinimumScans = 4,
+            MinimumScans = Scans + 1,
             MinimumThreads = 2,
-            Finish = static () => Thread.Sleep(s_stay),
+            Finish = ScanAgainAndAgain,
         },
         new("moved-between-roots-dropped", "moved-between-roots-held", [74], [Lost("A")], static plan => Move(plan, held: false))
         {
-            Options = ScanOften,
-            MinimumScans = 4,
+            MinimumScans = Scans + 1,
             MinimumThreads = 2,
-            Finish = static () => Thread.Sleep(s_stay),
+            Finish = ScanAgainAndAgain,
         },
         .. LeakCase.Pair("loader-lock", [117], static (plan, held) =>
         {
@@ -36,6 +33,14 @@ internal static unsafe class MovingPointers
             PlantingThread.StartActor(TakeLoaderLock);
         }, threads: 2),
     ];
+
+    private static void ScanAgainAndAgain()
+    {
+        for (int i = 0; i < Scans; i++)
+        {
+            _ = DetectorApi.Scan();
+        }
+    }
 
     // From one end of a mapping of two megabytes to the other and back: whoever read one end before the other in a living
     // process would miss it half of the time.
