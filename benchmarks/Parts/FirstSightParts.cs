@@ -5,20 +5,47 @@
 // Safety: what is allocated is freed at once.
 using System.Runtime.CompilerServices;
 using BenchmarkDotNet.Attributes;
+using NativeLeak.Benchmarks.Churn;
+using NativeLeak.NativeHeap.Allocation;
 
 namespace NativeLeak.Benchmarks.Parts;
 
 /// <summary>First sight.</summary>
 [IterationCount(10)]
 [WarmupCount(5)]
-[InvocationCount(512, 1)]
+[InvocationCount(1, 1)]
 public unsafe class FirstSightParts
 {
     private const int Levels = 14;
-    private int _path;
+    private const int Repetitions = 512;
+    private const int KnownPaths = 256;
+    private static int s_path;
 
-    [Benchmark(Description = "first sight of a call stack")]
-    public void New() => TrackedMemory.Free(Left(_path++ & ((1 << Levels) - 1), Levels));
+    /// <summary>The first paths, until the compiler rests: their frames are known then, the other paths are not.</summary>
+    [GlobalSetup]
+    public void WarmUpFrames() => WarmUp.Run(WarmUp.DefaultPause, static () =>
+    {
+        for (int path = 0; path < KnownPaths; path++)
+        {
+            // Seen from the lowest level's point of view, all bits come up both set and clear.
+            TrackedMemory.Free(Left(path * ((1 << Levels) / KnownPaths) ^ path, Levels));
+        }
+    });
+
+    [Benchmark(OperationsPerInvoke = Repetitions, Description = "first sight of a call stack, pair included")]
+    public long New() => Frames.Below(&NewStacks, Repetitions);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static long NewStacks(int repetitions)
+    {
+        int before = SiteDepot.Count;
+        for (int i = 0; i < repetitions; i++)
+        {
+            TrackedMemory.Free(Left(s_path++ & ((1 << Levels) - 1), Levels));
+        }
+
+        return Proof.Count(Math.Min(SiteDepot.Count - before, repetitions), repetitions, "new call stacks");
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void* Left(int path, int levels)

@@ -1,66 +1,106 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-// What it is: the walk over 16 frames, and the site it becomes.
+// What it is: from a call to its site: the walk over 16 frames, the memory of the last one, the table of known stacks.
 // Safety: frames has room for every entry the walker may store.
 using System.Runtime.CompilerServices;
 using BenchmarkDotNet.Attributes;
 using NativeLeak.NativeHeap.Allocation;
-using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.Benchmarks.Parts;
 
-/// <summary>Call stacks. The frames are there before the clock runs: each benchmark does its work many times below them.</summary>
+/// <summary>Call stacks, without an allocation around them.</summary>
 public unsafe class StackParts
 {
-    private const int Depth = 16;
     private const int Repetitions = 1000;
 
-    [Benchmark(Description = "stack walk, 16 frames", OperationsPerInvoke = Repetitions)]
-    public ulong Walk() => Nest(Depth, intern: false);
+    // Until a walk is kept again, after others that served nobody (WalkMemo).
+    private const int MostForgotten = 16;
 
-    [Benchmark(Description = "stack walk, 16 frames, and known site", OperationsPerInvoke = Repetitions)]
-    public ulong Intern() => Nest(Depth, intern: true);
+    [GlobalSetup(Target = nameof(Walk))]
+    public void WarmUpWalk() => Frames.WarmUpBelow(&WalkMany, Repetitions);
+
+    [GlobalSetup(Target = nameof(Recall))]
+    public void WarmUpRecall() => Frames.WarmUpBelow(&RecallMany, Repetitions);
+
+    [GlobalSetup(Target = nameof(Intern))]
+    public void WarmUpIntern() => Frames.WarmUpBelow(&InternMany, Repetitions);
+
+    [Benchmark(OperationsPerInvoke = Repetitions, Description = "walk, 16 frames")]
+    public long Walk() => Frames.Below(&WalkMany, Repetitions);
+
+    [Benchmark(OperationsPerInvoke = Repetitions, Description = "recall of the last walk, 16 frames")]
+    public long Recall() => Frames.Below(&RecallMany, Repetitions);
+
+    [Benchmark(OperationsPerInvoke = Repetitions, Description = "intern: walk, hash and known site")]
+    public long Intern() => Frames.Below(&InternMany, Repetitions);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ulong Nest(int frames, bool intern)
-        => frames > 0 ? Nest(frames - 1, intern) + 1 : intern ? InternMany() : WalkMany();
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ulong WalkMany()
+    private static long WalkMany(int repetitions)
     {
         nuint* frames = stackalloc nuint[StackWalker.MaximumDepth];
-        ulong sum = 0;
-        for (int i = 0; i < Repetitions; i++)
+        long walked = 0;
+        for (int i = 0; i < repetitions; i++)
         {
-            sum += WalkOne(frames);
+            walked += WalkOne(frames);
         }
 
-        return sum;
+        return Proof.Count(walked, (long)repetitions * Frames.Count, "frames walked");
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ulong WalkOne(nuint* frames)
+    private static int WalkOne(nuint* frames)
     {
         AllocationCall call = StackWalker.Caller();
-        StackWalker.Walk(in call, StackWalker.StackEnd, frames, Depth, out ulong hash);
-        return hash;
+        return StackWalker.Walk(in call, StackWalker.StackEnd, frames, Frames.Count, out _);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ulong InternMany()
+    private static long RecallMany(int repetitions)
     {
-        ulong sum = 0;
-        for (int i = 0; i < Repetitions; i++)
+        uint site = 0;
+        long forgotten = 0;
+        for (int i = 0; i < repetitions; i++)
         {
-            sum += InternOne();
+            site = RecallOne(ref forgotten);
         }
 
-        return sum;
+        Proof.Site(site, typeof(StackParts), nameof(RecallMany));
+        return Proof.Count(Math.Max(forgotten, MostForgotten), MostForgotten, "walks made again");
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint RecallOne(ref long forgotten)
+    {
+        AllocationCall call = StackWalker.Caller();
+        ushort thread = ThreadNumbers.Current;
+        WalkMemo* memo = WalkMemo.Of(thread);
+        uint known = memo == null ? 0 : WalkMemo.Recall(memo, in call, StackWalker.StackEnd);
+        if (known == 0)
+        {
+            forgotten++;
+            known = SiteDepot.Intern(in call, StackWalker.StackEnd, thread);
+        }
+
+        return SiteDepot.SiteOf(known);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static long InternMany(int repetitions)
+    {
+        uint site = 0;
+        for (int i = 0; i < repetitions; i++)
+        {
+            site = InternOne();
+        }
+
+        Proof.Site(site, typeof(StackParts), nameof(InternMany));
+        return repetitions;
+    }
+
+    // As a thread without a number: it keeps no walk.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static uint InternOne()
     {
         AllocationCall call = StackWalker.Caller();
-        return SiteDepot.Intern(in call, StackWalker.StackEnd, out BlockFlags _);
+        return SiteDepot.SiteOf(SiteDepot.Intern(in call, StackWalker.StackEnd, thread: 0));
     }
 }

@@ -4,7 +4,7 @@ using NativeLeak.Build;
 
 namespace NativeLeak.Benchmarks.Tests;
 
-/// <summary>Runs benchmarks/Churn as a child process.</summary>
+/// <summary>Runs a program of benchmarks, mostly benchmarks/Churn, as a child process.</summary>
 internal static class WorkloadProcess
 {
     private const string Program = "NativeLeak.Benchmarks.Churn";
@@ -21,8 +21,13 @@ internal static class WorkloadProcess
 
     /// <summary>Runs a workload with variables of its own, and none of NativeLeak's besides.</summary>
     public static (int ExitCode, string Output, string Error) Run(IReadOnlyDictionary<string, string> variables, params string[] words)
+        => RunProgram(Program, variables, words);
+
+    /// <summary>As the other, of another program.</summary>
+    public static (int ExitCode, string Output, string Error) RunProgram(
+        string program, IReadOnlyDictionary<string, string> variables, params string[] words)
     {
-        ProcessStartInfo start = new(Tool.DotnetPath(), [Repository.ProgramOf(Program), .. words])
+        ProcessStartInfo start = new(Tool.DotnetPath(), [Repository.ProgramOf(program), .. words])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
