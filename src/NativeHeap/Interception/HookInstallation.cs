@@ -89,7 +89,9 @@ internal static unsafe class HookInstallation
         }
 
         EntryStubs entries = EntryStubs.ForExports(stubs);
-        if (!entries.AreComplete || !stubs.Seal())
+        Span<byte> code = stackalloc byte[MachineCode.MaximumEntryByteCount];
+        nuint takeBack = stubs.Add(code[..MachineCode.WriteTakeBack(code, (nint)entries.AlignedRealloc)]);
+        if (!entries.AreComplete || takeBack == 0 || !stubs.Seal())
         {
             stubs.Discard();
             reason = "the system refuses executable memory";
@@ -104,7 +106,7 @@ internal static unsafe class HookInstallation
         if (!TryPlan(functions.Free, "free", entries.Free, out reason)
             || !TryPlan(functions.AlignedFree, "free", entries.AlignedFree, out reason)
             || !TryPlan(functions.Realloc, "realloc", entries.Realloc, out reason)
-            || !TryPlan(functions.AlignedRealloc, null, entries.AlignedRealloc, out reason)
+            || !TryPlan(functions.AlignedRealloc, "aligned_alloc", takeBack, out reason, ExportShape.CallingFunction)
             || !TryPlan(functions.Malloc, "malloc", entries.Malloc, out reason)
             || !TryPlan(functions.Calloc, "calloc", entries.Calloc, out reason)
             || !TryPlan(functions.AlignedAlloc, "aligned_alloc", entries.AlignedAlloc, out reason))
@@ -136,18 +138,16 @@ internal static unsafe class HookInstallation
         IslandCount = islands.Count;
         return true;
 
-        bool TryPlan(ElfExport export, string? import, nuint stub, out string why)
+        bool TryPlan(
+            ElfExport export, string import, nuint stub, out string why, ExportShape shape = ExportShape.TailJump)
         {
-            if (!image.IsExecutable(export.Address, CodePatch.ByteCount)
-                || (import is not null && WrapperScan.ImportOf(image, export.Address, slots) != import))
+            if (WrapperScan.ImportOf(image, export.Address, shape, slots) != import)
             {
-                why = $"the function at {export.Address - image.LoadBias:x} does not lead to {import ?? "code"}";
+                why = $"the function at {export.Address - image.LoadBias:x} does not lead to {import}";
                 return false;
             }
 
-            ExportShape shape = import is null ? ExportShape.FramedFunction : ExportShape.TailJump;
-            if (shape == ExportShape.TailJump && !ExportPatcher.IsInReach(export.Address, stub)
-                && room.TryPlan(stub) is { } island)
+            if (!ExportPatcher.IsInReach(export.Address, shape, stub) && room.TryPlan(stub) is { } island)
             {
                 islands.Add(island);
                 stub = island.Address;

@@ -34,7 +34,7 @@ internal static unsafe class LateInstall
     private static void Work()
     {
         NativeMemory.Free(NativeMemory.Realloc(NativeMemory.Alloc(24), 100));
-        NativeMemory.AlignedFree(NativeMemory.AlignedAlloc(64, 64));
+        NativeMemory.AlignedFree(NativeMemory.AlignedRealloc(NativeMemory.AlignedAlloc(64, 64), 200, 64));
         NativeMemory.Free(NativeMemory.AllocZeroed(40));
     }
 }

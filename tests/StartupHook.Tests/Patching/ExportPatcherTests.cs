@@ -78,25 +78,6 @@ internal sealed class ExportPatcherTests
     }
 
     [Test]
-    public void A_framed_function_leads_to_the_stub_until_the_patch_is_undone()
-    {
-        CodePage page = CodePage.Anywhere();
-        nuint function = page.AddFramed(1);
-        nuint stub = page.AddReturning(2);
-        page.Seal();
-        CodePatch? patch = ExportPatcher.TryPlan(
-            function, 15, ExportShape.FramedFunction, stub, ReadExecute, out string reason);
-        Assert.That(patch, Is.Not.Null, reason);
-        using (Assert.EnterMultipleScope())
-        {
-            Assert.That(patch!.TryApply(out _), Is.True);
-            Assert.That(CodePage.Call(function), Is.EqualTo(2));
-            Assert.That(patch.TryUndo(out _), Is.True);
-            Assert.That(CodePage.Call(function), Is.EqualTo(1));
-        }
-    }
-
-    [Test]
     public void A_function_that_is_not_aligned_is_refused()
     {
         CodePage page = CodePage.Anywhere();
@@ -106,11 +87,11 @@ internal sealed class ExportPatcherTests
 
     [TestCase(9u, ExportShape.TailJump)]
     [TestCase(0u, ExportShape.TailJump)]
-    [TestCase(13u, ExportShape.FramedFunction)]
+    [TestCase(26u, ExportShape.CallingFunction)]
     public void A_function_that_is_too_short_is_refused(uint byteCount, ExportShape shape)
     {
         CodePage page = CodePage.Anywhere();
-        nuint function = shape == ExportShape.TailJump ? page.AddWrapper(page.AddReturning(1)) : page.AddFramed(1);
+        nuint function = shape == ExportShape.TailJump ? page.AddWrapper(page.AddReturning(1)) : page.AddCalling(page.AddReturning(1));
         Refuses(function, byteCount, shape, "too short");
     }
 

@@ -29,20 +29,20 @@ internal static unsafe class WrapperScan
 
     private const nuint WrapperByteCount = 10;
     private const nuint ClusterByteCount = 0x200;
-    private const nuint FramedFunctionByteCount = 14;
 
-    /// <summary>The imported function that the wrapper at <paramref name="address"/> jumps to, or null.</summary>
-    /// <param name="image">The module; the wrapper, its PLT entry and its slot must lie in it.</param>
+    /// <summary>The imported function that the code at <paramref name="address"/> leads to, or null.</summary>
+    /// <param name="image">The module; the code, its PLT entry and its slot must lie in it.</param>
     /// <param name="address">Candidate.</param>
+    /// <param name="shape">What it must look like.</param>
     /// <param name="slots">The slots of the imports looked for.</param>
-    public static string? ImportOf(ElfImage image, nuint address, List<ElfSlot> slots)
+    public static string? ImportOf(ElfImage image, nuint address, ExportShape shape, List<ElfSlot> slots)
     {
-        if (!image.IsExecutable(address, CodePatch.ByteCount))
+        if (!image.IsExecutable(address, (nuint)ExportPatcher.ByteCountOf(shape)))
         {
             return null;
         }
 
-        nuint entry = ExportPatcher.TailJumpTarget(address);
+        nuint entry = ExportPatcher.TargetOf(address, shape);
         if (entry == 0 || !image.IsExecutable(entry, 16))
         {
             return null;
@@ -100,7 +100,7 @@ internal static unsafe class WrapperScan
         // The order of the source file: AlignedAlloc, AlignedFree, AlignedRealloc, Calloc, Free, …
         nuint alignedRealloc = frees[0].Address + 16;
         if (One(hits, "aligned_alloc") > frees[0].Address || One(hits, "calloc") < alignedRealloc
-            || !image.IsExecutable(alignedRealloc, CodePatch.ByteCount) || !ExportPatcher.IsFramedFunction(alignedRealloc))
+            || ImportOf(image, alignedRealloc, ExportShape.CallingFunction, slots) != "aligned_alloc")
         {
             reason = "the wrappers are not in the order that is known";
             return false;
@@ -113,7 +113,7 @@ internal static unsafe class WrapperScan
             Wrapper(frees[1].Address),
             Wrapper(One(hits, "aligned_alloc")),
             Wrapper(frees[0].Address),
-            new ElfExport(alignedRealloc, Math.Max(One(hits, "calloc") - alignedRealloc, FramedFunctionByteCount)));
+            new ElfExport(alignedRealloc, Math.Max(One(hits, "calloc") - alignedRealloc, ExportPatcher.CallingByteCount)));
         reason = "";
         return true;
     }
@@ -141,7 +141,7 @@ internal static unsafe class WrapperScan
             // Safety: every word read lies inside a readable segment of a module that is never unloaded.
             for (nuint at = (segment.Range.Start + 15) & ~(nuint)15; at + CodePatch.ByteCount <= segment.Range.End; at += 16)
             {
-                if ((*(ulong*)at & PatternMask) == Pattern && ImportOf(image, at, slots) is { } name)
+                if ((*(ulong*)at & PatternMask) == Pattern && ImportOf(image, at, ExportShape.TailJump, slots) is { } name)
                 {
                     hits.Add((at, name));
                 }
