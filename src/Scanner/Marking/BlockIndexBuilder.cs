@@ -50,7 +50,8 @@ internal static unsafe class BlockIndexBuilder
     }
 
     // Of two blocks that overlap the older one cannot exist any more: native code freed it and its memory was handed out
-    // again. Its record stays until the address itself is seen again; the scan just leaves it out.
+    // again. Its record stays until the address itself is seen again; the scan just leaves it out. Where it cannot be told
+    // which is older, neither is judged, and their memory is read as that of others: a stale record must not be called a leak.
     [MethodImpl(ChildCode.Options)]
     private static void Fill(ChildState* state, uint live)
     {
@@ -67,6 +68,15 @@ internal static unsafe class BlockIndexBuilder
             while (kept > 0 && index->End[kept - 1] > start)
             {
                 PackedRecord* before = entries + index->Record[kept - 1];
+                if (!AreOrdered(record, before))
+                {
+                    // One of them, whichever it is.
+                    CountStale(state, before);
+                    kept--;
+                    keep = false;
+                    break;
+                }
+
                 if (!PackedRecord.IsYounger(record->Ordinal, before->Ordinal))
                 {
                     CountStale(state, record);
@@ -106,6 +116,12 @@ internal static unsafe class BlockIndexBuilder
         index->Highest = kept == 0 ? 0 : index->End[kept - 1];
         CountLive(state);
     }
+
+    // Sequences count within a tick and a thread.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool AreOrdered(PackedRecord* one, PackedRecord* other)
+        => (one->Ordinal ^ other->Ordinal) >> PackedRecord.SequenceBits != 0
+            || RecordStateWord.Thread(one->StateWord) == RecordStateWord.Thread(other->StateWord);
 
     [MethodImpl(ChildCode.Options)]
     private static void CountLive(ChildState* state)

@@ -70,7 +70,8 @@ internal sealed unsafe class MarkingWorld : IDisposable
     public ReadOnlySpan<LostBlock> Lost => new(_lost, (int)_counters->LostCount);
 
     /// <summary>Adds a live block at an offset of the heap and returns its address.</summary>
-    public nuint AddBlock(nuint offset, nuint byteCount, BlockFlags flags = BlockFlags.None, uint birthTick = 0, ulong? ordinal = null)
+    public nuint AddBlock(nuint offset, nuint byteCount, BlockFlags flags = BlockFlags.None, uint birthTick = 0, ulong? ordinal = null,
+        ushort thread = 0)
     {
         // Put back, not inserted: so birth and order are the test's, and overlapped blocks stay for the scan to find.
         BlockRecord record = new()
@@ -78,6 +79,7 @@ internal sealed unsafe class MarkingWorld : IDisposable
             Address = (nuint)Heap + offset,
             BlockByteCount = byteCount,
             Flags = flags,
+            ThreadNumber = thread,
             Ordinal = ordinal ?? (((ulong)birthTick << PackedRecord.SequenceBits) | (uint)++_count),
         };
         Assert.That(_store.Restore(in record));

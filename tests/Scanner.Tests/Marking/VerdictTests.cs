@@ -157,6 +157,27 @@ internal sealed unsafe class VerdictTests
         });
     }
 
+    // Sequences count within a thread: here the larger one may be the older block's.
+    [TestCase(7, 8, 0, Description = "which of two threads was first in this tick is not known")]
+    [TestCase(7, 7, 1, Description = "a thread's own blocks are in order")]
+    public void Of_two_that_overlap_in_one_tick_neither_is_called_a_leak_unless_their_order_is_known(
+        int first, int second, int judged)
+    {
+        using MarkingWorld world = new(3, 4096);
+        nuint one = world.AddBlock(64, 96, ordinal: 5, thread: (ushort)first);
+        nuint other = world.AddBlock(128, 64, ordinal: 9, thread: (ushort)second);
+        nuint apart = world.AddBlock(256, 64, ordinal: 7, thread: 9);
+        world.Scan();
+        Assert.Multiple(() =>
+        {
+            Assert.That(world.VerdictOf(one), Is.Not.EqualTo(Verdict.Definite));
+            Assert.That(world.VerdictOf(other), judged == 1 ? Is.EqualTo(Verdict.Definite) : Is.Not.EqualTo(Verdict.Definite));
+            Assert.That(world.VerdictOf(apart), Is.EqualTo(Verdict.Definite));
+            Assert.That(world.Counters.FreedBehindOurBack.Blocks, Is.EqualTo(1));
+            Assert.That(world.Counters.Live.Blocks, Is.EqualTo(1 + judged));
+        });
+    }
+
     [Test]
     public void An_unreadable_page_in_a_reached_block_is_counted_and_the_rest_is_still_followed()
     {
