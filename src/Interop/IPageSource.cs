@@ -33,6 +33,12 @@ internal interface IPageSource
     {
     }
 
+    /// <summary>
+    /// Asks for large pages (2 MiB) behind a committed, aligned range that will be touched as a whole, or has been. A wish:
+    /// false where there are none, and nothing depends on it. What is reserved gets none unless they are asked for.
+    /// </summary>
+    bool PreferLarge(nuint address, nuint byteCount) => false;
+
     /// <summary>Private, zeroed, readable and writable pages. Returns their start, or 0 when refused.</summary>
     nuint AllocatePrivate(nuint byteCount);
 

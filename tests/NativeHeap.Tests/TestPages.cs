@@ -18,6 +18,12 @@ internal sealed class TestPages : IPageSource, IDisposable
     /// <summary>Commits that still succeed.</summary>
     public int CommitsLeft { get; set; } = int.MaxValue;
 
+    /// <summary>Whether large pages are refused, as by a kernel without them.</summary>
+    public bool RefusesLarge { get; set; }
+
+    /// <summary>Where large pages were asked for, granted or not, in order.</summary>
+    public List<(nuint Address, nuint ByteCount)> LargeRequests { get; } = [];
+
     /// <summary>Allocations and reservations not given back yet.</summary>
     public int OwnedCount => _owned.Count;
 
@@ -39,6 +45,16 @@ internal sealed class TestPages : IPageSource, IDisposable
         }
 
         return TakeCall() && Platform.Pages.Commit(address, byteCount);
+    }
+
+    public bool PreferLarge(nuint address, nuint byteCount)
+    {
+        lock (_lock)
+        {
+            LargeRequests.Add((address, byteCount));
+        }
+
+        return !RefusesLarge && Platform.Pages.PreferLarge(address, byteCount);
     }
 
     public nuint AllocatePrivate(nuint byteCount)

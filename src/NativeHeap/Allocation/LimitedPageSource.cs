@@ -137,6 +137,10 @@ internal sealed class LimitedPageSource(IPageSource inner, Func<long> alsoUsed) 
     }
 
     /// <inheritdoc/>
+    /// <remarks>Not charged here: who asks has paid for every page of the range.</remarks>
+    public bool PreferLarge(nuint address, nuint byteCount) => inner.PreferLarge(address, byteCount);
+
+    /// <inheritdoc/>
     public nuint AllocatePrivate(nuint byteCount)
         => TryCharge(byteCount) ? NoteOrGiveBack(inner.AllocatePrivate(byteCount), byteCount) : 0;
 

@@ -59,8 +59,9 @@ internal sealed unsafe partial class AddressIndex
             return 0;
         }
 
-        // A leaf costs a page of the directory, of the list of leaves and of the region bytes; its own as they are touched.
+        // A leaf costs a page of the directory, of the list of leaves, of the stretches and of the region bytes; its own as
+        // they are touched.
         nuint leaf = (nuint)_leaves + (number * LeafByteCount);
-        return _pages.TryCharge(3 * _pages.PageByteCount) && _pages.CommitSparse(leaf, LeafByteCount) ? leaf : 0;
+        return _pages.TryCharge(4 * _pages.PageByteCount) && _pages.CommitSparse(leaf, LeafByteCount) ? leaf : 0;
     }
 }

@@ -29,6 +29,7 @@ namespace NativeLeak.NativeHeap.Records;
 ///                                                            granule, each an index or 0; granule bits 0
 /// leaf:      2,097,152 slots of 4 bytes = 8 MiB, then as many second slots; touched only where blocks are
 /// regions:   one byte per 4,096 slots or second slots, set once a block stood there: a walk skips the rest
+/// stretches: one word per 128 regions (2 MiB): how many of them are set, and whether a large page stands behind all
 /// </code>
 /// </remarks>
 internal sealed unsafe partial class AddressIndex
@@ -83,6 +84,7 @@ internal sealed unsafe partial class AddressIndex
     private readonly byte* _leaves;
     private readonly byte* _regions;
     private readonly uint* _leafEntries;
+    private readonly int* _stretches;
     private readonly nuint _leafCapacity;
     private readonly int _shift;
     private readonly int _windowShift;
@@ -107,14 +109,15 @@ internal sealed unsafe partial class AddressIndex
         _directory = (nuint*)directory;
         _leaves = (byte*)leaves;
         _leafCapacity = leafCapacity;
-        // The first page of the tables holds the header; then one word per leaf, then the region bytes.
+        // The first page of the tables holds the header; then a word per leaf, the words of stretches, the region bytes.
         _header = (IndexHeader*)tables;
         _leafEntries = (uint*)(tables + pages.PageByteCount);
-        _regions = (byte*)(_leafEntries + leafCapacity);
+        _stretches = (int*)(_leafEntries + leafCapacity);
+        _regions = (byte*)(_stretches + (leafCapacity * StretchesPerLeaf));
         _header->LargestBlock = LeastReach;
     }
 
-    /// <summary>Bytes of slots that hold or held an entry, in whole regions.</summary>
+    /// <summary>Bytes of slots that hold or held an entry, in whole regions and large pages.</summary>
     // Order: a statistic.
     public nuint TouchedByteCount
         => (nuint)Volatile.Read(ref _header->TouchedRegions) << (RegionBits + 2);
@@ -182,7 +185,7 @@ internal sealed unsafe partial class AddressIndex
     };
 
     private static nuint TablesByteCount(IPageSource pages, nuint leafCount)
-        => (pages.PageByteCount + (leafCount * (sizeof(uint) + RegionsPerLeaf)) + pages.PageByteCount - 1)
+        => (pages.PageByteCount + (leafCount * (sizeof(uint) + (StretchesPerLeaf * sizeof(int)) + RegionsPerLeaf)) + pages.PageByteCount - 1)
             & ~(pages.PageByteCount - 1);
 
     // Reserved first, so that the system does not charge the process for a sparse table it will hardly touch.
@@ -349,29 +352,6 @@ internal sealed unsafe partial class AddressIndex
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* RegionOf(uint* slot, byte* leaves, byte* regions)
         => regions + ((nuint)((byte*)slot - leaves) >> (RegionBits + 2));
-
-    // False when memory is at its limit: a region is paid for before its first slot is touched.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TouchRegion(byte* region)
-    {
-        const nint RegionByteCount = sizeof(uint) << RegionBits;
-        if (!_pages.TryCharge((nuint)RegionByteCount))
-        {
-            return false;
-        }
-
-        // Order: the exchange has one winner, so that the region is counted and paid for once.
-        if (Interlocked.Exchange(ref *region, (byte)1) == 0)
-        {
-            Interlocked.Increment(ref _header->TouchedRegions);
-        }
-        else
-        {
-            _pages.Charge(-RegionByteCount);
-        }
-
-        return true;
-    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void RaiseLargestBlock(nuint byteCount)

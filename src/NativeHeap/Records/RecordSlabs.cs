@@ -19,6 +19,10 @@ internal sealed unsafe class RecordSlabs
     /// <summary>Bytes committed at a time: 131,072 entries.</summary>
     public const nuint CommitStepByteCount = 2 << 20;
 
+    /// <summary>From here on (524,288 entries) steps are large pages: a step is charged whole anyway, and where there are so
+    /// many records, what the last one has not used is little beside them.</summary>
+    public const nuint LargeFromByteCount = 8 << 20;
+
     // All that 29 bits can name: 8 GiB of address space, of which only the committed part costs memory.
     private const ulong MaximumByteCount = (ulong)PackedRecord.ByteCount << PackedRecord.IndexBits;
     private const nuint MinimumByteCount = CommitStepByteCount;
@@ -35,6 +39,7 @@ internal sealed unsafe class RecordSlabs
         public uint HighWater;
         public nuint CommittedByteCount;
         public uint PoolHead;
+        public nuint LargeEnd;
     }
 
     private RecordSlabs(IPageSource pages, nuint records, nuint byteCount, nuint header)
@@ -52,6 +57,10 @@ internal sealed unsafe class RecordSlabs
     /// <summary>All indices ever handed out are below; at least 1.</summary>
     // Order: read before the entries below it; pairs with the write in TryTake, which follows the commit.
     public uint HighWater => Math.Max(1, Volatile.Read(ref _header->HighWater));
+
+    /// <summary>Bytes in use: entries handed out, and the rest of the last large page.</summary>
+    // Order: a statistic.
+    public nuint UsedByteCount => Math.Max((nuint)HighWater * PackedRecord.ByteCount, Volatile.Read(ref _header->LargeEnd));
 
     /// <summary>
     /// Reserves the array (halving the size while the system refuses); null when even the least is refused.
@@ -122,6 +131,19 @@ internal sealed unsafe class RecordSlabs
             if (!_pages.Commit((nuint)First + _header->CommittedByteCount, CommitStepByteCount))
             {
                 return false;
+            }
+
+            if (_header->CommittedByteCount == LargeFromByteCount)
+            {
+                // Handed out to the last entry by now: the system merges these pages when it has time, and nothing is added.
+                _pages.PreferLarge((nuint)First, LargeFromByteCount);
+            }
+
+            if (_header->CommittedByteCount >= LargeFromByteCount
+                && _pages.PreferLarge((nuint)First + _header->CommittedByteCount, CommitStepByteCount))
+            {
+                // Order: a statistic; under the lock.
+                Volatile.Write(ref _header->LargeEnd, _header->CommittedByteCount + CommitStepByteCount);
             }
 
             _header->CommittedByteCount += CommitStepByteCount;

@@ -11,6 +11,7 @@
 //   5. the epochs in a retired queue never fall from head to tail
 //   6. the count of a queue = its length
 //   7. a full batch has 64 entries, a thread's list fewer, and its count is its length
+//   8. the word of a stretch of the index counts its touched regions, and their sum, large pages whole, is what is in use
 // Safety: reads entries below the high-water mark only, while no other thread changes them (the caller's duty).
 using System.Globalization;
 
@@ -52,6 +53,7 @@ internal sealed unsafe partial class RecordStore
             broken = CountQueue(_queues + i, isPlaced);
         }
 
+        broken ??= _aligned.AreRegionsCounted() && (_odd?.AreRegionsCounted() ?? true) ? null : "regions are counted wrongly";
         return broken ?? CountRest(isPlaced, highWater) ?? CheckCounters(live, liveBytes, forks);
     }
 

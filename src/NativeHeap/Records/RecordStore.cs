@@ -225,7 +225,7 @@ internal sealed unsafe partial class RecordStore
             garbage += Volatile.Read(ref (_queues + i)->Count);
         }
 
-        nuint metadata = ((nuint)_slabs.HighWater * PackedRecord.ByteCount) + _aligned.TouchedByteCount
+        nuint metadata = _slabs.UsedByteCount + _aligned.TouchedByteCount
             + (_odd?.TouchedByteCount ?? 0);
         return new RecordCounters(allocated, allocatedBytes, freed, allocated - freed, allocatedBytes - freedBytes,
             unknown, replaced, dropped, garbage, metadata, IsFull);
