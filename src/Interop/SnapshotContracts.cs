@@ -38,6 +38,10 @@ internal unsafe struct SnapshotView
 
     /// <summary>Process id of the child, 0 until the clone returned.</summary>
     public int ChildProcessId;
+
+    /// <summary>Children of this snapshot that died or fell silent before this one: reason for it to be careful. One that was
+    /// thrown away because threads were held too long is none.</summary>
+    public int FailedChildren;
 }
 
 /// <summary>What the snapshot machinery is asked to do. All function pointers are managed and child-safe

@@ -37,9 +37,11 @@ internal sealed unsafe class SnapshotEngine : ISnapshotEngine
             }
 
             SnapshotResult result = default;
+            int failedChildren = 0;
             for (int attempt = 1; attempt <= Math.Max(1, request.MaxAttempts); attempt++)
             {
-                result = TakeOnce(zone, request, attempt);
+                result = TakeOnce(zone, request, attempt, failedChildren);
+                failedChildren += result.Status is SnapshotStatus.ChildDied or SnapshotStatus.ChildSilent ? 1 : 0;
                 if (result.Status is SnapshotStatus.Completed or SnapshotStatus.CloneRefused
                     or SnapshotStatus.ParkingUnavailable)
                 {
@@ -51,7 +53,7 @@ internal sealed unsafe class SnapshotEngine : ISnapshotEngine
         }
     }
 
-    private static SnapshotResult TakeOnce(ZoneState* zone, in SnapshotRequest request, int attempt)
+    private static SnapshotResult TakeOnce(ZoneState* zone, in SnapshotRequest request, int attempt, int failedChildren)
     {
         if (!ParkingSignal.IsInstalled(zone->Signal))
         {
@@ -64,6 +66,7 @@ internal sealed unsafe class SnapshotEngine : ISnapshotEngine
         }
 
         Reset(zone, request);
+        zone->View->FailedChildren = failedChildren;
         fixed (byte* path = "/proc/self/task\0"u8)
         {
             zone->TaskDirectory = BlockingSyscall.Invoke(SyscallNumber.Open, (nint)path, OpenDirectoryCloseOnExec);

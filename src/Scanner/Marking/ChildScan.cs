@@ -34,7 +34,7 @@ internal static unsafe class ChildScan
         state->View = view;
         state->Context = (ScanContext*)context;
         state->OwnProcessId = (int)RawSyscall.Invoke(SyscallNumber.Getpid);
-        state->SafeMode = state->Context->Attempt > 2 ? 1 : 0;
+        state->SafeMode = state->Context->Caution == ScanContext.CopyFirst ? 1 : 0;
         state->KeepsHolders = state->Context->RemembersHolders;
         ScanCounters* counters = state->Context->Counters;
         *counters = default;
@@ -45,7 +45,7 @@ internal static unsafe class ChildScan
             return;
         }
 
-        if (state->Context->Attempt == 2 && !ProbedMappings.Split(state))
+        if (state->Context->Caution == ScanContext.ProbeFirst && !ProbedMappings.Split(state))
         {
             state->SafeMode = 1;
         }

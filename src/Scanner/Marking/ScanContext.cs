@@ -14,6 +14,12 @@ namespace NativeLeak.Marking;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct ScanContext
 {
+    /// <summary>The child asks the kernel for each page before it reads (<see cref="ProbedMappings"/>).</summary>
+    public const int ProbeFirst = 1;
+
+    /// <summary>The child copies everything before it looks at it, and misses what it would not understand so.</summary>
+    public const int CopyFirst = 2;
+
     // What to judge.
     public FrozenRecords Records;
     public uint NowTick, MinimumAgeTicks;
@@ -49,7 +55,12 @@ internal unsafe struct ScanContext
     /// <summary>1: lost blocks get a checksum of their content.</summary>
     public int WantsChecksums;
     public InteriorHeuristics Heuristics;
-    public int Attempt;
+
+    /// <summary>What the first child does: 0 reads directly, or <see cref="ProbeFirst"/>.</summary>
+    public int FirstCaution;
+
+    /// <summary>What this child does: one step more careful for each child that died before it.</summary>
+    public int Caution;
 
     /// <summary>The word glibc writes into chunks of its thread caches; 0 = the C heap is not understood (see FreeChunks).</summary>
     public nuint FreeChunkKey;

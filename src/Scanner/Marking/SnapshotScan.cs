@@ -41,7 +41,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
     private readonly TypeLayouts _layouts = new();
     private readonly ChildContext* _context;
     private int _number;
-    private int _attemptsToSkip;
+    private int _firstCaution;
 
     /// <summary>What both snapshot callbacks get: the scan, and the parent's own buffers.</summary>
     private struct ChildContext
@@ -118,7 +118,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->Heuristics = parameters.Heuristics;
         scan->MinimumAgeTicks = CoarseClock.ToTicks(parameters.MinimumAge);
         scan->SampleInterval = parameters.SampleIntervalBytes;
-        scan->Attempt = _attemptsToSkip;
+        scan->FirstCaution = _firstCaution;
         scan->Annotations = BlockHints.Freeze();
         scan->Pools = PoolRanges.Freeze();
         scan->ScanNumber = ScanNumbers.Begin();
@@ -149,16 +149,15 @@ internal sealed unsafe class SnapshotScan : ILeakScan
             MaxAttempts = MaximumAttempts,
         };
         SnapshotResult result = _engine.Take(in request);
-        if (result.Status == SnapshotStatus.Completed && result.Attempts > 1)
+        if (result.Status == SnapshotStatus.Completed)
         {
-            // What killed a child that read directly will still be there: later scans begin with the second attempt.
-            _attemptsToSkip = 1;
+            // What killed a child that read directly will still be there: later scans ask for each page from the start.
+            _firstCaution = Math.Min(scan->Caution, ScanContext.ProbeFirst);
         }
 
         if (scan->Types != null && result.Status == SnapshotStatus.Completed && _layouts.AddMet() > 0)
         {
             // Now that the types it met are known, their objects can be read by their fields.
-            scan->Attempt = _attemptsToSkip;
             result = _engine.Take(in request);
         }
 
@@ -166,7 +165,6 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         {
             // Threads that start, end or fork cannot be held for a moment; a moment later they can.
             Thread.Sleep(s_repeatDelay);
-            scan->Attempt = _attemptsToSkip;
             result = _engine.Take(in request);
         }
 
@@ -215,7 +213,12 @@ internal sealed unsafe class SnapshotScan : ILeakScan
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static void BeforeClone(SnapshotView* view, void* context) => ((ChildContext*)context)->Scan.Attempt++;
+    private static void BeforeClone(SnapshotView* view, void* context)
+    {
+        ScanContext* scan = &((ChildContext*)context)->Scan;
+        int caution = scan->FirstCaution + view->FailedChildren;
+        scan->Caution = caution < ScanContext.CopyFirst ? caution : ScanContext.CopyFirst;
+    }
 
     [MethodImpl(ChildCode.Options)]
     private static void AfterClone(SnapshotView* view, void* context)

@@ -11,7 +11,11 @@ internal static unsafe class ProbeChild
     public const ulong AfterValue = 0xAF7E_2000_0000_0001;
 
     [MethodImpl(ChildCode.Options)]
-    public static void Before(SnapshotView* view, void* context) => ((ProbeContext*)context)->BeforeCalls++;
+    public static void Before(SnapshotView* view, void* context)
+    {
+        ((ProbeContext*)context)->BeforeCalls++;
+        ((ProbeContext*)context)->FailedChildren = view->FailedChildren;
+    }
 
     [MethodImpl(ChildCode.Options)]
     public static void After(SnapshotView* view, void* context)
@@ -29,6 +33,7 @@ internal static unsafe class ProbeChild
         pause.Nanoseconds = 300_000_000;
         RawSyscall.Invoke(SyscallNumber.Futex, (nint)(&view->Stage), 0, view->Stage, (nint)(&pause));
         ((ProbeContext*)context)->BeforeCalls++;
+        ((ProbeContext*)context)->FailedChildren = view->FailedChildren;
     }
 
     /// <summary>Ends at once, successfully.</summary>

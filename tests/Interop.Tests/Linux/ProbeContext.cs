@@ -16,6 +16,7 @@ internal unsafe struct ProbeContext
 
     // ---- written by BeforeClone and AfterClone
     public int BeforeCalls;
+    public int FailedChildren;      // as the last one saw it
     public int AfterCalls;
     public ulong AfterValue;
 

@@ -55,6 +55,7 @@ internal sealed unsafe class SnapshotEngineTests
             Assert.That(result.Detail, Does.Contain("0xb"), "died of SIGSEGV, without a core file (0x80)");
             Assert.That(probe.Context->Attempts, Is.EqualTo(3));
             Assert.That(probe.Context->BeforeCalls, Is.EqualTo(3));
+            Assert.That(probe.Context->FailedChildren, Is.EqualTo(2));
         }
     }
 
@@ -154,6 +155,7 @@ internal sealed unsafe class SnapshotEngineTests
         {
             Assert.That(result.Attempts, Is.EqualTo(2), "the first hold limit was too short, the second was not");
             Assert.That(probe.Context->BeforeCalls, Is.EqualTo(2));
+            Assert.That(probe.Context->FailedChildren, Is.Zero, "the child has done nothing wrong, and need not be careful");
         }
     }
 
