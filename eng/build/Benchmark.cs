@@ -16,7 +16,7 @@ internal static class Benchmark
     private const string Hello = "NativeLeak.Benchmarks.Hello";
     private const string Parts = "NativeLeak.Benchmarks.Parts";
     private const int StartsPerRound = 3;
-    private static readonly TimeSpan s_runLimit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_runLimit = TimeSpan.FromMinutes(8);
     private static readonly string[] s_singlePeers =
         ["native-memory", "tracked-memory", "hook", "marshal", "tracked-marshal", "tracked-off"];
 
@@ -44,7 +44,8 @@ internal static class Benchmark
         bool isComplete = true;
         for (int round = 1; round <= options.Rounds; round++)
         {
-            foreach ((int part, ProcessStartInfo start) in Round(options, round))
+            IEnumerable<(int, ProcessStartInfo)> runs = options.ScansOnly ? [] : Round(options, round);
+            foreach ((int part, ProcessStartInfo start) in runs.Concat(ScanRounds.Of(options, round).Select(start => (0, start))))
             {
                 (int? exitCode, IReadOnlyList<string> lines) = await Tool.WatchAsync(start, s_runLimit).ConfigureAwait(false);
                 output.AddRange(lines);
@@ -99,12 +100,16 @@ internal static class Benchmark
         }
     }
 
-    private static IEnumerable<string> Turn(string[] peers, int by)
+    /// <summary>The peers in another order each round.</summary>
+    public static IEnumerable<string> Turn(string[] peers, int by)
         => Enumerable.Range(0, peers.Length).Select(i => peers[(i + by) % peers.Length]);
 
-    private static ProcessStartInfo Workload(params string[] words)
+    private static ProcessStartInfo Workload(params string[] words) => WorkloadOf(Churn, words);
+
+    /// <summary>A workload of a program of ours, with nothing of the detector switched on from outside.</summary>
+    public static ProcessStartInfo WorkloadOf(string program, params string[] words)
     {
-        ProcessStartInfo start = new(Tool.DotnetPath(), [Repository.ProgramOf(Churn), .. words]);
+        ProcessStartInfo start = new(Tool.DotnetPath(), [Repository.ProgramOf(program), .. words]);
         // Each workload decides itself whether the detector is on.
         start.Environment.Remove("DOTNET_STARTUP_HOOKS");
         foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("NATIVELEAK", StringComparison.Ordinal)).ToArray())

@@ -23,7 +23,7 @@ internal static class BuildProgram
         new("test", "[SUITE…]", "build, run every suite under tests/ (or those whose names contain SUITE), sum up", TestAsync),
         new("demo", "[--clean]", "run samples/Ingest under the detector; --clean: the same work without its leaks", DemoAsync),
         new("soak", "[--snapshots N]", "take N snapshots (1000) under full load and check every mark", SoakAsync),
-        new("bench", "[--peers] [--parts]", "measure against plain calls (--peers: and C tools; --parts: part by part); --rounds N, --quick", BenchAsync),
+        new("bench", "[--peers] [--parts]", "measure against plain calls (--peers: and C tools; --parts: part by part); --rounds N, --quick, --scans, --large", BenchAsync),
         new("litmus", "[OPTIONS]", "run the races of the record table, each with a control; --help lists the options", LitmusAsync),
         new("run", "-- COMMAND…", "run a command with the detector switched on; its exit code is kept", RunCommandAsync),
         new("env", "[--shell bash|pwsh]", "print the variables that switch the detector on in a shell", PrintEnvironmentAsync),
@@ -139,7 +139,7 @@ internal static class BuildProgram
     {
         BenchmarkOptions options = BenchmarkOptions.Read(words);
         int exitCode = options.Parts ? 0 : await MakeInjectableAsync().ConfigureAwait(false);
-        foreach (string project in options.Parts ? (string[])["Parts"] : ["Churn", "Hello"])
+        foreach (string project in options.Parts ? (string[])["Parts"] : ["Churn", "Hello", "Scan"])
         {
             exitCode = exitCode != 0 ? exitCode
                 : await CompileAsync(Repository.PathOf("benchmarks", project, $"NativeLeak.Benchmarks.{project}.csproj"))

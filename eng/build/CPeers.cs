@@ -13,6 +13,10 @@ internal static class CPeers
     /// <summary>Their names, as in RESULT lines.</summary>
     public static IReadOnlyList<string> Names { get; } = ["raw", "lsan", "boehm"];
 
+    /// <summary>Those that scan, as in RESULT lines, with the variables they need: one marker or two.</summary>
+    public static IReadOnlyDictionary<string, string> Scanning { get; } =
+        new Dictionary<string, string> { ["lsan"] = "1", ["boehm1"] = "1", ["boehm2"] = "2" };
+
     private const int LeastFrames = 16;
     private static readonly TimeSpan s_buildLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan s_installLimit = TimeSpan.FromMinutes(10);
@@ -37,6 +41,18 @@ internal static class CPeers
 
     /// <summary>The program of a peer.</summary>
     public static string ProgramOf(string peer) => Path.Combine(Repository.Artifacts, "bench", "peers", peer);
+
+    /// <summary>A scan of a peer; <paramref name="words"/> are the workload and its sizes.</summary>
+    public static ProcessStartInfo Scan(string peer, params string[] words)
+    {
+        string program = peer.StartsWith("boehm", StringComparison.Ordinal) ? "boehm" : peer;
+        ProcessStartInfo start = new(ScanProgramOf(program), [.. words, peer]);
+        start.Environment["GC_MARKERS"] = Scanning.GetValueOrDefault(peer, "1");
+        start.Environment["LSAN_OPTIONS"] = "symbolize=0:max_leaks=1";
+        return start;
+    }
+
+    private static string ScanProgramOf(string program) => ProgramOf("scan-" + program);
 
     /// <summary>Builds them, with packages installed where they are missing.</summary>
     /// <returns>Null when they are ready; else what stands in the way.</returns>
@@ -65,9 +81,12 @@ internal static class CPeers
             bool isBuilt = true;
             foreach (string peer in Names)
             {
-                isBuilt = isBuilt && await RunAsync(s_buildLimit, compiler,
-                    [.. s_flags, Repository.PathOf("benchmarks", "peers", "churn.c"), "-o", ProgramOf(peer), .. s_peerFlags[peer]])
-                    .ConfigureAwait(false) is { ExitCode: 0 };
+                foreach ((string source, string program) in new[] { ("churn.c", ProgramOf(peer)), ("scan.c", ScanProgramOf(peer)) })
+                {
+                    isBuilt = isBuilt && await RunAsync(s_buildLimit, compiler,
+                        [.. s_flags, Repository.PathOf("benchmarks", "peers", source), "-o", program, .. s_peerFlags[peer]])
+                        .ConfigureAwait(false) is { ExitCode: 0 };
+                }
             }
 
             if (isBuilt)

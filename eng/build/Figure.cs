@@ -7,19 +7,24 @@ namespace NativeLeak.Build;
 
 /// <summary>A figure and its targets.</summary>
 /// <param name="Name">What the table calls it.</param>
-/// <param name="Must">At most this; null: there is no target, the figure is for orientation.</param>
-/// <param name="Aim">Better: at most this.</param>
+/// <param name="Must">At most this, or with <see cref="IsLeast"/> at least; null: there is no target, the figure is for orientation.</param>
+/// <param name="Aim">Better than <paramref name="Must"/>.</param>
 /// <param name="Compute">Its value in one round; null when the round lacks a line.</param>
 internal sealed record Figure(string Name, double? Must, double? Aim, Func<RoundLines, double?> Compute)
 {
+    /// <summary>Whether more is better.</summary>
+    public bool IsLeast { get; init; }
+
     /// <summary>Judges a median.</summary>
     public string Judge(double median) => this switch
     {
         { Must: null } => "-",
-        { Aim: { } aim } when median <= aim => "aim met",
-        _ when median <= Must => "met",
+        { Aim: { } aim } when Reaches(median, aim) => "aim met",
+        { Must: { } must } when Reaches(median, must) => "met",
         _ => "NOT met",
     };
+
+    private bool Reaches(double median, double target) => IsLeast ? median >= target : median <= target;
 
     /// <summary>The middle of an odd number of values, the mean of the middle two of an even one.</summary>
     public static double Median(IReadOnlyCollection<double> values)

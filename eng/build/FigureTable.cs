@@ -35,6 +35,7 @@ internal static class FigureTable
         new("hello world to Main, hook off - no hook, ms", null, null, r => Start(r, "off", "main_ms") - Start(r, "plain", "main_ms")),
         new("hello world to Main, hook on - no hook, ms CPU", StartMust, StartAim, r => Start(r, "on", "main_cpu_ms") - Start(r, "plain", "main_cpu_ms")),
         new("hello world to its end, scan included, ms", null, null, r => Start(r, "on", "exit_ms") - Start(r, "plain", "exit_ms")),
+        .. ScanFigures.All,
         new("NativeMemory pair / malloc pair in C", null, null, r => r.Pair(Plain) / r.Pair("raw")),
         new("LeakSanitizer pair / malloc pair", null, null, r => r.Pair("lsan") / r.Pair("raw")),
         new("Boehm leak-finding pair / malloc pair", null, null, r => r.Pair("boehm") / r.Pair("raw")),

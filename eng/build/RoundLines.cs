@@ -11,6 +11,13 @@ internal sealed class RoundLines(IEnumerable<ResultLine> lines)
         => _lines.LastOrDefault(line => line.Workload == workload && line.Peer == peer && line.Threads == threads)
             is { } found && found.Values.TryGetValue(name, out double value) ? value : null;
 
+    /// <summary>A value of a peer in one size of a workload: the line whose <paramref name="size"/> is
+    /// <paramref name="wanted"/>; null when that was not measured in this round.</summary>
+    public double? Value(string workload, string peer, string name, string size, double wanted)
+        => _lines.LastOrDefault(line => line.Workload == workload && line.Peer == peer
+            && line.Values.TryGetValue(size, out double found) && found == wanted)
+            is { } line && line.Values.TryGetValue(name, out double value) ? value : null;
+
     /// <summary>CPU time of a pair in the churn.</summary>
     public double? Pair(string peer, int threads = 1) => Value("churn", peer, "cpu_ns_pair", threads);
 }

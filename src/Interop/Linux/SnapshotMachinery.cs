@@ -49,6 +49,7 @@ internal static unsafe partial class SnapshotMachinery
 
         zone->StackPointer = (delegate*<nint>)MachineCode.EmitStackPointer();
         MachineCode.EmitFrameStubs();
+        RawThread.Initialize();
         zone->ThreadControlBlock = MachineCode.ThreadControlBlock;
         ChildCode.PrepareAll(typeof(SnapshotMachinery).Assembly);
         zone->Signal = ParkingSignal.RuntimeSignal;

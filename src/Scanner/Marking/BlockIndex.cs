@@ -1,27 +1,34 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: from any word to the block it points at, over a frozen set of blocks.
 // Who calls it: the marker, once per candidate word.
-// The one idea: blocks sorted by address, and a hash of the pages they touch in front, so that a word that points at no
-// block is rejected by one probe.
-// Safety: arrays hold Count entries each, the page table PageMask + 1; indices come from the table or from searches
-// below Count.
+// The one idea: one line of 32 bytes for each KiB that blocks touch holds where blocks start in it, which of these are
+// reached, and how many start below: a pointer to a start is judged by one memory access, and a count of bits gives its
+// number among the sorted blocks.
+// Safety: arrays hold Count entries each; a line exists for every address from a block's start to right behind its end, and
+// the directory has an entry for every region from the lowest to the highest of them.
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeLeak.Interop;
 
 namespace NativeLeak.Marking;
 
-/// <summary>One page of address space that blocks touch: which of the sorted blocks, from First on, Count of them.</summary>
+/// <summary>One KiB of address space that blocks touch; a bit stands for 16 bytes.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct PageEntry
+internal struct IndexLine
 {
-    /// <summary>Page number + 1 (0 = free slot).</summary>
-    public ulong PagePlusOne;
+    /// <summary>Where blocks start.</summary>
+    public ulong Starts;
 
-    /// <summary>Index of the first block that touches the page (its one-past-the-end address included).</summary>
+    /// <summary>Of these, the plain blocks that are reached: another pointer to them changes nothing.</summary>
+    public ulong Marks;
+
+    /// <summary>Where a pointer is no simple matter: blocks that are not plain. All bits: so is the line.</summary>
+    public ulong Slow;
+
+    /// <summary>How many blocks start below this line.</summary>
     public uint First;
 
-    /// <summary>How many consecutive blocks touch it.</summary>
+    /// <summary>How many start in it.</summary>
     public uint Count;
 }
 
@@ -59,8 +66,17 @@ internal static class Reach
 [ChildCode]
 internal unsafe struct BlockIndex
 {
-    /// <summary>Blocks of this size and more are not entered page by page, but searched in a list of their own.</summary>
-    public const nuint LargeByteCount = 4 << 20;
+    /// <summary>Bytes of a line's piece of address space, and of a region's, as shifts.</summary>
+    public const int LineShift = 10, RegionShift = 21;
+
+    /// <summary>Lines of a region.</summary>
+    public const int RegionLineCount = 1 << (RegionShift - LineShift);
+
+    /// <summary>Bit of a directory entry: the whole region lies in one block, whose number is in the other bits.</summary>
+    public const uint Covered = 1u << 31;
+
+    /// <summary>Bytes that one bit of a line stands for.</summary>
+    public const nuint GranuleByteCount = 16;
 
     public nuint* Start;
     public nuint* End;
@@ -71,38 +87,74 @@ internal unsafe struct BlockIndex
     /// <summary>Lowest start and highest end (inclusive: one-past-the-end is a pointer too).</summary>
     public nuint Lowest, Highest;
 
-    public PageEntry* Pages;
-    public ulong PageMask;
-
-    public int* Large;
-    public int LargeCount;
+    /// <summary>For each region from that of <see cref="Lowest"/> on: 0 = no block touches it; <see cref="Covered"/>; else
+    /// the number of its piece of <see cref="Lines"/>, from 1.</summary>
+    public uint* Directory;
+    public nuint FirstRegion;
+    public IndexLine* Lines;
 
     /// <summary>Index of the block that <paramref name="address"/> points into (or one past the end of), or −1.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(ChildCode.Options)]
     public static int Find(BlockIndex* index, nuint address)
     {
-        ulong page = (ulong)(address >> 12) + 1;
-        ulong slot = Hash(page) & index->PageMask;
-        while (true)
-        {
-            ulong found = index->Pages[slot].PagePlusOne;
-            if (found == page)
-            {
-                return FindInPage(index, index->Pages + slot, address);
-            }
-
-            if (found == 0)
-            {
-                return index->LargeCount == 0 ? -1 : FindLarge(index, address);
-            }
-
-            slot = (slot + 1) & index->PageMask;
-        }
+        int found = FindBelow(index, address);
+        return found >= 0 && address <= index->End[found] ? found : -1;
     }
 
-    /// <summary>Hash of a page number (Fibonacci hashing, Knuth vol. 3).</summary>
+    /// <summary>As <see cref="Find"/>, without a look at where the block ends: the block that could be the one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Hash(ulong page) => (page * 0x9E3779B97F4A7C15UL) >> 20;
+    public static int FindBelow(BlockIndex* index, nuint address)
+    {
+        if (address - index->Lowest > index->Highest - index->Lowest || index->Count == 0)
+        {
+            return -1;
+        }
+
+        uint region = index->Directory[(address >> RegionShift) - index->FirstRegion];
+        if (region == 0 || (region & Covered) != 0)
+        {
+            return region == 0 ? -1 : (int)(region & ~Covered);
+        }
+
+        IndexLine* line = Line(index, region, address);
+        return line->Slow == ulong.MaxValue ? LastStart(index, line, address)
+            : (int)line->First + ChildCpu.CountBits(line->Starts & (ulong.MaxValue >> (63 - Granule(address)))) - 1;
+    }
+
+    /// <summary>The line of an address in a region that has lines.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static IndexLine* Line(BlockIndex* index, uint region, nuint address)
+        => index->Lines + ((nuint)(region - 1) * RegionLineCount) + ((address >> LineShift) & (RegionLineCount - 1));
+
+    /// <summary>The bit of an address in its line.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Granule(nuint address) => (int)(address >> 4) & 63;
+
+    /// <summary>The line in which a block starts.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static IndexLine* LineOf(BlockIndex* index, int block)
+    {
+        nuint start = index->Start[block];
+        return Line(index, index->Directory[(start >> RegionShift) - index->FirstRegion], start);
+    }
+
+    /// <summary>Makes every pointer to a block go the long way: it is not plain.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SetSlow(BlockIndex* index, int block)
+        => LineOf(index, block)->Slow |= 1UL << Granule(index->Start[block]);
+
+    /// <summary>Notes in the line that a block is reached, if it is a plain one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SetMark(BlockIndex* index, int block)
+    {
+        IndexLine* line = LineOf(index, block);
+        ulong bit = 1UL << Granule(index->Start[block]);
+        if ((line->Slow & bit) == 0)
+        {
+            // Order: none; helpers change other bits of the same line at the same time.
+            Interlocked.Or(ref line->Marks, bit);
+        }
+    }
 
     /// <summary>Index of the first block whose end is above <paramref name="address"/>.</summary>
     [MethodImpl(ChildCode.Options)]
@@ -125,14 +177,22 @@ internal unsafe struct BlockIndex
         return low;
     }
 
-    [MethodImpl(ChildCode.Options)]
-    private static int FindInPage(BlockIndex* index, PageEntry* page, nuint address)
+    /// <summary>Sets bits of a block's state; helpers may set others of its neighbours at the same time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddState(BlockIndex* index, int block, byte bits)
     {
-        // The greatest start ≤ address among the blocks that touch this page.
-        int low = (int)page->First, high = low + (int)page->Count;
+        // Order: none; four states share a word, and none of them publishes anything.
+        Interlocked.Or(ref *(uint*)(index->State + (block & ~3)), (uint)bits << ((block & 3) * 8));
+    }
+
+    // The last block of a line that starts at or below an address; if none does, the one before the line.
+    [MethodImpl(ChildCode.Options)]
+    private static int LastStart(BlockIndex* index, IndexLine* line, nuint address)
+    {
+        int low = (int)line->First, high = low + (int)line->Count;
         while (low < high)
         {
-            int middle = (low + high) >> 1;
+            int middle = (int)(((uint)low + (uint)high) >> 1);
             if (index->Start[middle] <= address)
             {
                 low = middle + 1;
@@ -143,38 +203,6 @@ internal unsafe struct BlockIndex
             }
         }
 
-        int found = low - 1;
-        if (found >= (int)page->First && address <= index->End[found])
-        {
-            return found;
-        }
-
-        return index->LargeCount == 0 ? -1 : FindLarge(index, address);
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static int FindLarge(BlockIndex* index, nuint address)
-    {
-        int low = 0, high = index->LargeCount;
-        while (low < high)
-        {
-            int middle = (low + high) >> 1;
-            if (index->Start[index->Large[middle]] <= address)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        if (low == 0)
-        {
-            return -1;
-        }
-
-        int found = index->Large[low - 1];
-        return address <= index->End[found] ? found : -1;
+        return low - 1;
     }
 }

@@ -5,7 +5,6 @@
 // blocks that a younger one lies over (freed behind our back and handed out again), so that the rest are disjoint.
 // Safety: arrays have room for every record there is; the walk stops at their end.
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using NativeLeak.Interop;
 using NativeLeak.NativeHeap.Records;
 using NativeLeak.Roots;
@@ -31,10 +30,10 @@ internal static unsafe class BlockIndexBuilder
         nuint n = (nuint)frozen->HighWater + 1;
         nuint* oddStarts = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
         uint* oddRecords = (uint*)ChildArena.Allocate(n * sizeof(uint));
-        index->Start = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
-        index->End = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
-        index->Record = (uint*)ChildArena.Allocate(n * sizeof(uint));
-        index->State = ChildArena.Allocate(n);
+        index->Start = (nuint*)ChildArena.AllocateDense(n * (nuint)sizeof(nuint));
+        index->End = (nuint*)ChildArena.AllocateDense(n * (nuint)sizeof(nuint));
+        index->Record = (uint*)ChildArena.AllocateDense(n * sizeof(uint));
+        index->State = ChildArena.AllocateDense(n);
         if (oddStarts == null || oddRecords == null || index->Start == null || index->End == null
             || index->Record == null || index->State == null)
         {
@@ -46,7 +45,7 @@ internal static unsafe class BlockIndexBuilder
         ChildArena.Free(oddStarts, n * (nuint)sizeof(nuint));
         ChildArena.Free(oddRecords, n * sizeof(uint));
         Fill(state, live);
-        return ListLarge(index) && EnterPages(state);
+        return EnterRegions(state) && EnterLines(state);
     }
 
     // Of two blocks that overlap the older one cannot exist any more: native code freed it and its memory was handed out
@@ -61,7 +60,7 @@ internal static unsafe class BlockIndexBuilder
         for (uint i = 0; i < live; i++)
         {
             // Behind the last block stands record 0, which exists.
-            Sse.Prefetch0(entries + index->Record[i + PrefetchDistance < live ? i + PrefetchDistance : live]);
+            ChildCpu.Prefetch(entries + index->Record[i + PrefetchDistance < live ? i + PrefetchDistance : live]);
             PackedRecord* record = entries + index->Record[i];
             nuint start = index->Start[i];
             bool keep = true;
@@ -146,93 +145,98 @@ internal static unsafe class BlockIndexBuilder
             += (long)PackedRecord.ReadByteCount(record, state->Context->Records.Entries);
     }
 
+    // Which regions have lines of their own, and which lie in one block.
     [MethodImpl(ChildCode.Options)]
-    private static bool ListLarge(BlockIndex* index)
+    private static bool EnterRegions(ChildState* state)
     {
-        int large = 0;
-        for (int i = 0; i < index->Count; i++)
-        {
-            large += index->End[i] - index->Start[i] >= BlockIndex.LargeByteCount ? 1 : 0;
-        }
-
-        index->Large = (int*)ChildArena.Allocate(((nuint)large + 1) * sizeof(int));
-        index->LargeCount = large;
-        if (index->Large == null)
+        BlockIndex* index = &state->Index;
+        index->FirstRegion = index->Lowest >> BlockIndex.RegionShift;
+        nuint last = index->Highest >> BlockIndex.RegionShift;
+        index->Directory = (uint*)ChildArena.Allocate((last - index->FirstRegion + 1) * sizeof(uint));
+        if (index->Directory == null)
         {
             return false;
         }
 
-        for (int i = 0, l = 0; i < index->Count && l < large; i++)
+        uint used = 0;
+        for (int i = 0; i < index->Count; i++)
         {
-            if (index->End[i] - index->Start[i] >= BlockIndex.LargeByteCount)
+            nuint first = (index->Start[i] >> BlockIndex.RegionShift) - index->FirstRegion;
+            nuint end = (index->End[i] >> BlockIndex.RegionShift) - index->FirstRegion;
+            used = Use(index, first, used);
+            for (nuint region = first + 1; region < end; region++)
             {
-                index->Large[l++] = i;
+                index->Directory[region] = BlockIndex.Covered | (uint)i;
+            }
+
+            used = end == first ? used : Use(index, end, used);
+        }
+
+        nuint byteCount = (nuint)used * BlockIndex.RegionLineCount * (nuint)sizeof(IndexLine);
+        index->Lines = (IndexLine*)ChildArena.AllocateDense(byteCount);
+        return index->Lines != null;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Use(BlockIndex* index, nuint region, uint used)
+    {
+        if (index->Directory[region] == 0)
+        {
+            index->Directory[region] = ++used;
+        }
+
+        return used;
+    }
+
+    // In order of address, so that every line is complete before the next begins. What is not plain is told here but for
+    // blocks that are not wholly readable (Extents.FlagFragmented).
+    [MethodImpl(ChildCode.Options)]
+    private static bool EnterLines(ChildState* state)
+    {
+        BlockIndex* index = &state->Index;
+        for (int i = 0; i < index->Count; i++)
+        {
+            nuint start = index->Start[i];
+            IndexLine* line = BlockIndex.LineOf(index, i);
+            ulong bit = 1UL << BlockIndex.Granule(start);
+            line->First = line->Count == 0 ? (uint)i : line->First;
+            line->Count++;
+
+            // Two starts in a granule, or one inside of it: bits cannot tell.
+            bool isTold = (start & (BlockIndex.GranuleByteCount - 1)) == 0 && (line->Starts & bit) == 0;
+            line->Starts |= bit;
+            line->Slow |= isTold ? (index->State[i] & Reach.Hinted) != 0 ? bit : 0 : ulong.MaxValue;
+            if ((index->End[i] ^ start) >> BlockIndex.LineShift != 0)
+            {
+                EnterTail(index, i);
+            }
+
+            if ((i & 0xFFFF) == 0)
+            {
+                state->View->Progress++;
             }
         }
 
         return true;
     }
 
+    // The lines behind a block's first that it reaches into.
     [MethodImpl(ChildCode.Options)]
-    private static bool EnterPages(ChildState* state)
+    private static void EnterTail(BlockIndex* index, int block)
     {
-        BlockIndex* index = &state->Index;
-        ulong pages = 16;
-        for (int i = 0; i < index->Count; i++)
+        const nuint LineByteCount = (nuint)1 << BlockIndex.LineShift, RegionByteCount = (nuint)1 << BlockIndex.RegionShift;
+        nuint end = index->End[block];
+        for (nuint at = (index->Start[block] | (LineByteCount - 1)) + 1; at <= end;)
         {
-            if (index->End[i] - index->Start[i] < BlockIndex.LargeByteCount)
+            uint region = index->Directory[(at >> BlockIndex.RegionShift) - index->FirstRegion];
+            if ((region & BlockIndex.Covered) != 0)
             {
-                pages += (index->End[i] >> 12) - (index->Start[i] >> 12) + 1;
-            }
-        }
-
-        // Neighbours share pages, so this is generous; the table is at most half full either way.
-        ulong capacity = 64;
-        while (capacity < pages * 2)
-        {
-            capacity <<= 1;
-        }
-
-        index->Pages = (PageEntry*)ChildArena.Allocate((nuint)capacity * (nuint)sizeof(PageEntry));
-        index->PageMask = capacity - 1;
-        if (index->Pages == null)
-        {
-            return false;
-        }
-
-        for (int i = 0; i < index->Count; i++)
-        {
-            if (index->End[i] - index->Start[i] >= BlockIndex.LargeByteCount)
-            {
+                at = (at | (RegionByteCount - 1)) + 1;
                 continue;
             }
 
-            for (nuint page = index->Start[i] >> 12; page <= index->End[i] >> 12; page++)
-            {
-                Enter(index, (ulong)page + 1, (uint)i);
-            }
+            BlockIndex.Line(index, region, at)->First = (uint)block + 1;
+            at += LineByteCount;
         }
-
-        return true;
-    }
-
-    [MethodImpl(ChildCode.Options)]
-    private static void Enter(BlockIndex* index, ulong pagePlusOne, uint block)
-    {
-        ulong slot = BlockIndex.Hash(pagePlusOne) & index->PageMask;
-        while (index->Pages[slot].PagePlusOne != 0)
-        {
-            if (index->Pages[slot].PagePlusOne == pagePlusOne)
-            {
-                index->Pages[slot].Count = block - index->Pages[slot].First + 1;
-                return;
-            }
-
-            slot = (slot + 1) & index->PageMask;
-        }
-
-        index->Pages[slot].PagePlusOne = pagePlusOne;
-        index->Pages[slot].First = block;
-        index->Pages[slot].Count = 1;
     }
 }

@@ -65,6 +65,8 @@ internal static unsafe class ChildScan
         Questions.Answerer.Prepare(state);
 
         view->Stage = 3;
+        Marker.Aim(state);
+        ParallelMarking.Start(state);
         RootScan.Run(state);
         view->Stage = 4;
         if (!Classifier.Run(state))
@@ -72,6 +74,7 @@ internal static unsafe class ChildScan
             counters->Warnings |= (long)ScanWarning.TableOverflow;
         }
 
+        ParallelMarking.End(state);
         Questions.Answerer.Run(state);
         view->Stage = 5;
     }
@@ -131,13 +134,12 @@ internal static unsafe class ChildScan
     private static bool AllocateTables(ChildState* state)
     {
         nuint blocks = (nuint)state->Index.Count + 1;
-        state->Frontier = (uint*)ChildArena.Allocate(blocks * sizeof(uint));
-        state->InteriorSeen = (uint*)ChildArena.Allocate(blocks * sizeof(uint));
-        state->Holders = (HolderNote*)ChildArena.Allocate(blocks * (nuint)sizeof(HolderNote));
+        state->InteriorSeen = (uint*)ChildArena.Allocate(2 * blocks * sizeof(uint));
+        state->Holders = (HolderNote*)ChildArena.AllocateDense(blocks * (nuint)sizeof(HolderNote));
         state->Leader = (int*)ChildArena.Allocate(blocks * sizeof(int));
         state->SafeBuffer = ChildArena.Allocate(SafeBufferByteCount);
         state->SafeBufferByteCount = SafeBufferByteCount;
-        return state->Frontier != null && state->InteriorSeen != null && state->Holders != null
+        return MarkerTables.Allocate(state) && state->InteriorSeen != null && state->Holders != null
             && state->Leader != null && state->SafeBuffer != null && Heuristics.Initialize(state);
     }
 

@@ -53,9 +53,26 @@ internal unsafe struct ChildState
 
     public BlockIndex Index;
 
-    /// <summary>Reached blocks whose contents are still to be read (the frontier), and blocks seen by interior pointers only.</summary>
-    public uint* Frontier;
+    /// <summary>What is reached and still to be read: a stack, and a ring of what is on its way from memory (WorkQueue).</summary>
+    public WorkItem* Frontier;
     public int FrontierCount;
+    public WorkItem* Ring;
+    public uint RingHead, RingTail;
+    public int ItemsRead;
+
+    /// <summary>Words that were read and not followed yet (EdgeQueue); what the filter looks for and found.</summary>
+    public Edge* Edges;
+    public uint EdgeHead, EdgeTail;
+    public WordHits Hits;
+
+    /// <summary>1: no address matters, there is nothing to read for.</summary>
+    public int NothingToFind;
+
+    /// <summary>What two markers share; null while there is one. 1: this is the second (ParallelMarking).</summary>
+    public SharedMarking* Shared;
+    public int IsHelper;
+
+    /// <summary>Blocks seen by interior pointers only.</summary>
     public uint* InteriorSeen;
     public int InteriorSeenCount;
 

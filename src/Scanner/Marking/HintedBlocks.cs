@@ -162,8 +162,7 @@ internal static unsafe class HintedBlocks
         bool isEnough = note == null || ++state->ReferenceCounts[target] >= (int)note->First;
         if (isEnough && (state->Index.State[target] & Reach.Mask) == Reach.None)
         {
-            state->Index.State[target] |= (byte)state->Level;
-            state->Frontier[state->FrontierCount++] = (uint)target;
+            Marker.Reached(state, target, (byte)state->Level);
         }
     }
 

@@ -23,10 +23,15 @@ internal unsafe struct HolderNote
     // Safety: an entry per block; the block's index is the caller's.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Write(ChildState* state, int block, nuint word, nuint foundAt)
+        => Write(state->Holders + block, word, foundAt, state->Objects.Current);
+
+    /// <summary>Notes a word of an object (0 = of none).</summary>
+    // Safety: as above.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Write(HolderNote* note, nuint word, nuint foundAt, nuint o)
     {
-        HolderNote* note = state->Holders + block;
         note->Address = foundAt;
         note->Value = word;
-        note->Object = state->Objects.Current;
+        note->Object = o;
     }
 }

@@ -1,6 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: conservative marking. Every word that could be an address is looked up; what it points at is reached.
-// Who calls it: RootScan (roots), then itself until the frontier is empty; LostGraph for the shape of what is lost.
+// Who calls it: RootScan (roots), then itself until nothing is left to read; LostGraph for the shape of what is lost.
 // The one idea: start pointers are followed to the end first; only then may interior pointers claim what is left, so a
 // block's verdict never depends on the order in which memory is read (Valgrind's reachable / possible).
 using System.Runtime.CompilerServices;
@@ -32,6 +32,12 @@ internal static unsafe class Marker
             return;
         }
 
+        if (ParallelMarking.Splits(state, start, end))
+        {
+            WorkQueue.AddPieces(state, start, end);
+            return;
+        }
+
         while (end - start > ProgressByteCount && end > start)
         {
             state->View->Progress++;
@@ -48,52 +54,77 @@ internal static unsafe class Marker
     {
         if (word - state->Index.Lowest <= state->Index.Highest - state->Index.Lowest)
         {
-            MarkBlock(state, word, foundAt);
+            EdgeQueue.Add(state, word, foundAt);
         }
 
         if (state->Tracing != 0 && word - state->Context->Managed.HeapStart
             < state->Context->Managed.HeapEnd - state->Context->Managed.HeapStart)
         {
-            ObjectTracer.Mark(state, word);
+            MarkObject(state, word, foundAt);
         }
     }
 
-    /// <summary>Follows everything that is marked but not read yet, blocks and managed objects, until nothing is left.</summary>
+    /// <summary>Follows everything that is marked but not read yet, blocks and managed objects, until nothing is left.
+    /// Before the level changes, everything must have been followed.</summary>
     [MethodImpl(ChildCode.Options)]
     public static void Drain(ChildState* state)
     {
         while (true)
         {
-            if (state->FrontierCount > 0)
+            if (WorkQueue.TryTake(state, out WorkItem item))
             {
-                ScanBlock(state, (int)state->Frontier[--state->FrontierCount]);
+                ScanItem(state, item);
+                ParallelMarking.Share(state);
             }
-            else if (!ObjectTracer.ScanNext(state))
+            else if (!EdgeQueue.TryFollowOne(state) && !ParallelMarking.TryFollow(state) && !ObjectTracer.ScanNext(state)
+                && ParallelMarking.IsDone(state))
             {
                 return;
             }
         }
     }
 
-    /// <summary>Reads the contents of a block.</summary>
-    [MethodImpl(ChildCode.Options)]
-    public static void ScanBlock(ChildState* state, int block)
+    /// <summary>Reads the contents of a block, or a piece of memory.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ScanItem(ChildState* state, in WorkItem item)
     {
-        state->CurrentBlock = state->Index.Start[block];
-        if ((state->Index.State[block] & Reach.Hinted) != 0)
+        if ((item.Extent & WorkItem.Piece) != 0)
+        {
+            ScanWords(state, item.Start, item.Start + (nuint)(item.Extent & ~WorkItem.Piece));
+            return;
+        }
+
+        int block = (int)item.Extent;
+        state->CurrentBlock = item.Start;
+        byte marks = state->Index.State[block];
+        if ((marks & (Reach.Hinted | Reach.Fragmented)) == 0)
+        {
+            ScanWords(state, item.Start, state->Index.End[block]);
+        }
+        else if ((marks & Reach.Hinted) != 0)
         {
             HintedBlocks.ScanBlock(state, block);
         }
         else
         {
-            ScanContents(state, block, state->Index.Start[block], state->Index.End[block]);
+            Extents.ScanReadableParts(state, item.Start, state->Index.End[block]);
         }
 
         state->CurrentBlock = 0;
-        if (((uint)state->FrontierCount & 0xFFFF) == 0)
+        if ((++state->ItemsRead & 0x3FFF) == 0)
         {
             state->View->Progress++;
         }
+    }
+
+    /// <summary>Gives a block the mark <paramref name="reach"/>, whatever led to it: it will be read, at the level of the
+    /// marker.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reached(ChildState* state, int block, byte reach)
+    {
+        BlockIndex.AddState(&state->Index, block, reach);
+        BlockIndex.SetMark(&state->Index, block);
+        WorkQueue.Add(state, state->Index.Start[block], (nuint)block);
     }
 
     /// <summary>Reads a part of a block, or all of it.</summary>
@@ -110,12 +141,12 @@ internal static unsafe class Marker
         }
     }
 
-    // The loop that all the time goes into. shift translates addresses of a copy back to where the words really are.
+    // All memory goes through here. shift translates addresses of a copy back to where the words really are.
     [MethodImpl(ChildCode.Options)]
     private static void ScanPiece(ChildState* state, nuint start, nuint end, nuint shift)
     {
         start = (start + Stride - 1) & ~(Stride - 1);
-        if (end < start + 8)
+        if (end < start + 8 || state->NothingToFind != 0)
         {
             return;
         }
@@ -123,26 +154,66 @@ internal static unsafe class Marker
         nuint lowest = state->Index.Lowest, span = state->Index.Highest - lowest;
         nuint heap = state->Context->Managed.HeapStart;
         nuint heapSpan = state->Tracing != 0 ? state->Context->Managed.HeapEnd - heap : 0;
-        byte* last = (byte*)(end - 8);
-
-        // Safety: [start, end) is readable (the caller's duty), and the last read begins at end − 8. Reads at 4-byte
-        // steps are unaligned half the time, which x64 allows.
-        for (byte* p = (byte*)start; p <= last; p += Stride)
+        WordHits* hits = &state->Hits;
+        while (start < end)
         {
-            nuint word = *(nuint*)p;
-            if (word - lowest <= span)
+            hits->Count = 0;
+            start = WordFilter.Find(hits, start, end);
+            for (int i = 0; i < hits->Count; i++)
             {
-                MarkBlock(state, word, (nuint)p + shift);
-            }
+                // Safety: the filter names words inside the range only, which is readable (the caller's duty). They are
+                // unaligned half the time, which x64 allows.
+                nuint at = hits->Items[i], word = *(nuint*)at;
+                if (word - lowest <= span)
+                {
+                    EdgeQueue.Add(state, word, at + shift);
+                }
 
-            if (word - heap < heapSpan)
-            {
-                ObjectTracer.Mark(state, word);
+                if (word - heap < heapSpan)
+                {
+                    MarkObject(state, word, at + shift);
+                }
             }
         }
     }
 
-    // In the third attempt: something in this process cannot be read directly, so copy first. Slower, never faults.
+    // Objects are one marker's business.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MarkObject(ChildState* state, nuint word, nuint foundAt)
+    {
+        if (state->IsHelper != 0)
+        {
+            ParallelMarking.Forward(state, word, foundAt);
+        }
+        else
+        {
+            ObjectTracer.Mark(state, word);
+        }
+    }
+
+    /// <summary>Tells the filter what matters: addresses of blocks and, while objects are traced, of objects.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void Aim(ChildState* state)
+    {
+        ulong low = ulong.MaxValue, high = 0;
+        if (state->Index.Count != 0)
+        {
+            low = state->Index.Lowest;
+            high = state->Index.Highest;
+        }
+
+        if (state->Tracing != 0)
+        {
+            low = state->Context->Managed.HeapStart < low ? state->Context->Managed.HeapStart : low;
+            high = state->Context->Managed.HeapEnd > high ? state->Context->Managed.HeapEnd : high;
+        }
+
+        state->NothingToFind = low > high ? 1 : 0;
+        state->Hits.High = (uint)(low >> 32);
+        state->Hits.HighSpan = (uint)(high >> 32) - state->Hits.High;
+    }
+
+    // After two children that died: something in this process cannot be read directly, so copy first. Slower, never faults.
     [MethodImpl(ChildCode.Options)]
     private static void ScanSafely(ChildState* state, nuint start, nuint end)
     {
@@ -180,8 +251,9 @@ internal static unsafe class Marker
         }
     }
 
+    /// <summary>Judges a word that may point to a block in every case there is: EdgeQueue has the common one.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static void MarkBlock(ChildState* state, nuint word, nuint foundAt)
+    public static void MarkBlock(ChildState* state, nuint word, nuint foundAt)
     {
         BlockIndex* index = &state->Index;
         int block = BlockIndex.Find(index, word);
@@ -219,8 +291,7 @@ internal static unsafe class Marker
             HolderNote.Write(state, block, word, foundAt);
         }
 
-        index->State[block] = (byte)(marks | (byte)level);
-        state->Frontier[state->FrontierCount++] = (uint)block;
+        Reached(state, block, (byte)level);
     }
 
     [MethodImpl(ChildCode.Options)]
@@ -235,7 +306,7 @@ internal static unsafe class Marker
         Verdicts.Heuristics.Note(state, block, word);
         if (!isSeen)
         {
-            state->Index.State[block] |= Reach.InteriorSeen;
+            BlockIndex.AddState(&state->Index, block, Reach.InteriorSeen);
             state->InteriorSeen[state->InteriorSeenCount++] = (uint)block;
             HolderNote.Write(state, block, word, foundAt);
         }

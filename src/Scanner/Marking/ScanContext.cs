@@ -62,6 +62,11 @@ internal unsafe struct ScanContext
     /// <summary>What this child does: one step more careful for each child that died before it.</summary>
     public int Caution;
 
+    /// <summary>How many markers work at the same time, one or two; and, in tests, how to start the second (null: as a thread
+    /// of the child).</summary>
+    public int Markers;
+    public delegate*<ChildState*, void> StartHelper;
+
     /// <summary>The word glibc writes into chunks of its thread caches; 0 = the C heap is not understood (see FreeChunks).</summary>
     public nuint FreeChunkKey;
 

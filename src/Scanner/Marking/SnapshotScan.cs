@@ -91,6 +91,9 @@ internal sealed unsafe class SnapshotScan : ILeakScan
     /// <summary>Why the managed heap cannot be traced; empty when it can.</summary>
     public string ManagedHeapReason { get; }
 
+    /// <summary>How many markers work at the same time: a second one where there is a processor for it.</summary>
+    public int Markers { get; init; } = Math.Min(Environment.ProcessorCount, 2);
+
     /// <inheritdoc/>
     public ScanOutcome Run(in ScanParameters parameters)
     {
@@ -119,6 +122,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->MinimumAgeTicks = CoarseClock.ToTicks(parameters.MinimumAge);
         scan->SampleInterval = parameters.SampleIntervalBytes;
         scan->FirstCaution = _firstCaution;
+        scan->Markers = Markers;
         scan->Annotations = BlockHints.Freeze();
         scan->Pools = PoolRanges.Freeze();
         scan->ScanNumber = ScanNumbers.Begin();

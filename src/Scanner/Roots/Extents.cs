@@ -98,6 +98,7 @@ internal static unsafe class Extents
             if (!whole)
             {
                 index->State[i] |= Reach.Fragmented;
+                BlockIndex.SetSlow(index, i);
             }
         }
     }

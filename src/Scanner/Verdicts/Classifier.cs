@@ -73,8 +73,7 @@ internal static unsafe class Classifier
         for (int i = 0; i < state->Index.Count; i++)
         {
             // Ticks wrap: the difference is the age; a block born after the scan's clock was read has a negative one.
-            int age = (int)(context->NowTick - BirthTick(state, i));
-            if (LostGraph.IsLost(state, i) && age < (int)context->MinimumAgeTicks)
+            if (LostGraph.IsLost(state, i) && (int)(context->NowTick - BirthTick(state, i)) < (int)context->MinimumAgeTicks)
             {
                 Seed(state, i, Reach.Young);
             }
@@ -88,8 +87,7 @@ internal static unsafe class Classifier
     {
         if ((state->Index.State[block] & (Reach.Mask | Reach.Stale)) == Reach.None)
         {
-            state->Index.State[block] |= reach;
-            state->Frontier[state->FrontierCount++] = (uint)block;
+            Marker.Reached(state, block, reach);
         }
     }
 
@@ -120,42 +118,77 @@ internal static unsafe class Classifier
     [MethodImpl(ChildCode.Options)]
     private static bool Write(ChildState* state)
     {
-        int count = state->Index.Count;
-        uint* entryOf = (uint*)ChildArena.Allocate(((nuint)count + 1) * sizeof(uint));
-        if (entryOf == null)
+        nuint listByteCount = ((nuint)state->Index.Count + 1) * sizeof(uint);
+        uint* entryOf = (uint*)ChildArena.Allocate(listByteCount);
+        uint* listed = (uint*)ChildArena.Allocate(listByteCount);
+        if (entryOf == null || listed == null)
         {
             return false;
         }
 
         // Definite first: an indirect entry names its leader's.
-        WriteKind(state, Verdict.Definite, entryOf);
-        WriteKind(state, Verdict.Possible, entryOf);
-        WriteKind(state, Verdict.Indirect, entryOf);
-        WriteKind(state, Verdict.Young, entryOf);
+        int count = CountReachable(state, listed);
+        WriteKind(state, Verdict.Definite, listed, count, entryOf);
+        WriteKind(state, Verdict.Possible, listed, count, entryOf);
+        WriteKind(state, Verdict.Indirect, listed, count, entryOf);
+        WriteKind(state, Verdict.Young, listed, count, entryOf);
         ScanCounters* counters = state->Context->Counters;
-        for (int i = 0; i < count; i++)
-        {
-            if ((state->Index.State[i] & Reach.Stale) == 0 && VerdictOf(state, i) == Verdict.Reachable)
-            {
-                counters->Reachable.Blocks++;
-                counters->Reachable.Bytes += (long)ByteCount(state, i);
-                SampleWeight.Add(ref counters->Reachable.Estimate, ByteCount(state, i), state->Context->SampleInterval);
-                bool isFrail = (state->Index.State[i] & Reach.Mask) == Reach.Frail;
-                counters->Held.FrailBlocks += isFrail ? 1 : 0;
-                counters->Held.FrailBytes += isFrail ? (long)ByteCount(state, i) : 0;
-            }
-        }
-
         HintPhases.CountIgnored(state);
         counters->BlockBytes = counters->Reachable.Bytes + counters->Possible.Bytes + counters->Young.Bytes
             + counters->Ignored.Bytes;
         HolderTable.Remember(state);
-        ChildArena.Free(entryOf, ((nuint)count + 1) * sizeof(uint));
+        ChildArena.Free(entryOf, listByteCount);
+        ChildArena.Free(listed, listByteCount);
         return true;
     }
 
+    // One pass over all blocks: most are reachable. The others are listed.
     [MethodImpl(ChildCode.Options)]
-    private static void WriteKind(ChildState* state, Verdict kind, uint* entryOf)
+    private static int CountReachable(ChildState* state, uint* listed)
+    {
+        BlockIndex* index = &state->Index;
+        ScanCounters* counters = state->Context->Counters;
+        double interval = state->Context->SampleInterval;
+        KindTotal reachable = default;
+        int count = 0;
+        for (int i = 0; i < index->Count; i++)
+        {
+            byte marks = index->State[i];
+            bool isFrail = (marks & Reach.Mask) == Reach.Frail;
+            if ((marks & Reach.Stale) != 0 || (!isFrail && (marks & Reach.Mask) != Reach.Strong))
+            {
+                listed[count] = (uint)i;
+                count += (marks & Reach.Stale) == 0 ? 1 : 0;
+                continue;
+            }
+
+            // A block of no bytes has one in the index.
+            nuint byteCount = index->End[i] - index->Start[i];
+            byteCount = byteCount == 1 ? ByteCount(state, i) : byteCount;
+            reachable.Blocks++;
+            reachable.Bytes += (long)byteCount;
+            if (interval > 0)
+            {
+                SampleWeight.Add(ref reachable.Estimate, byteCount, interval);
+            }
+
+            counters->Held.FrailBlocks += isFrail ? 1 : 0;
+            counters->Held.FrailBytes += isFrail ? (long)byteCount : 0;
+        }
+
+        if (!(interval > 0))
+        {
+            // Every block stands for itself.
+            reachable.Estimate.Blocks = reachable.Blocks;
+            reachable.Estimate.Bytes = reachable.Bytes;
+        }
+
+        counters->Reachable = reachable;
+        return count;
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static void WriteKind(ChildState* state, Verdict kind, uint* listed, int count, uint* entryOf)
     {
         ScanContext* context = state->Context;
         ScanCounters* counters = context->Counters;
@@ -167,9 +200,10 @@ internal static unsafe class Classifier
             _ => &counters->Young,
         };
 
-        for (int i = 0; i < state->Index.Count; i++)
+        for (int at = 0; at < count; at++)
         {
-            if ((state->Index.State[i] & Reach.Stale) != 0 || VerdictOf(state, i) != kind)
+            int i = (int)listed[at];
+            if (VerdictOf(state, i) != kind)
             {
                 continue;
             }

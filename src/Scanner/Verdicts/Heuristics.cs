@@ -77,8 +77,7 @@ internal static unsafe class Heuristics
             int number = heuristics->MatchOf[block] - 1;
             state->Context->Counters->Held.SavedBlocks[number]++;
             state->Context->Counters->Held.SavedBytes[number] += (long)(state->Index.End[block] - state->Index.Start[block]);
-            state->Index.State[block] |= (byte)state->Level;
-            state->Frontier[state->FrontierCount++] = (uint)block;
+            Marker.Reached(state, block, (byte)state->Level);
             Marker.Drain(state);
         }
     }

@@ -44,7 +44,7 @@ internal static unsafe class HintPhases
         {
             if (LostGraph.IsLost(state, i) && (FlagsOf(state, i) & BlockFlags.Annotated) != 0 && IsTransient(state, i))
             {
-                Reached(state, i, Reach.Young);
+                Marker.Reached(state, i, Reach.Young);
             }
         }
 
@@ -79,18 +79,11 @@ internal static unsafe class HintPhases
             if ((state->Index.State[i] & Reach.Mask) == Reach.None && (FlagsOf(state, i) & flag) != 0
                 && !FreeChunks.IsFreed(state, i))
             {
-                Reached(state, i, Reach.Ignored);
+                Marker.Reached(state, i, Reach.Ignored);
             }
         }
 
         Marker.Drain(state);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Reached(ChildState* state, int block, byte reach)
-    {
-        state->Index.State[block] |= reach;
-        state->Frontier[state->FrontierCount++] = (uint)block;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

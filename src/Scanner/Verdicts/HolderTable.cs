@@ -18,6 +18,7 @@ namespace NativeLeak.Verdicts;
 internal unsafe struct HolderTable
 {
     private const uint FirstCapacity = 1 << 16;
+    private const int PrefetchDistance = 16;
 
     public HolderEntry* Entries;
     public uint Capacity;
@@ -78,6 +79,7 @@ internal unsafe struct HolderTable
         HolderInfo info;
         for (int i = 0; i < state->Index.Count && state->KeepsHolders != 0 && table->Entries != null; i++)
         {
+            PrefetchAhead(state, i);
             uint record = state->Index.Record[i];
             byte reach = (byte)(state->Index.State[i] & Reach.Mask);
             if (reach is Reach.Strong or Reach.Frail && record < table->Capacity)
@@ -99,6 +101,39 @@ internal unsafe struct HolderTable
                 state->View->Progress++;
             }
         }
+    }
+
+    // A holder is most often another block, found by its line, its bounds and its record, one after the other: each step is
+    // taken for a block further ahead, so that what it needs has come when it is its turn.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchAhead(ChildState* state, int i)
+    {
+        BlockIndex* index = &state->Index;
+        if (i + (3 * PrefetchDistance) >= index->Count)
+        {
+            return;
+        }
+
+        nuint address = state->Holders[i + (3 * PrefetchDistance)].Address;
+        if (address - index->Lowest <= index->Highest - index->Lowest)
+        {
+            uint region = index->Directory[(address >> BlockIndex.RegionShift) - index->FirstRegion];
+            ChildCpu.Prefetch((region & BlockIndex.Covered) != 0 || region == 0 ? null : BlockIndex.Line(index, region, address));
+        }
+
+        int parent = BlockIndex.FindBelow(index, state->Holders[i + (2 * PrefetchDistance)].Address);
+        if (parent >= 0)
+        {
+            ChildCpu.Prefetch(index->Start + parent);
+            ChildCpu.Prefetch(index->End + parent);
+            ChildCpu.Prefetch(index->Record + parent);
+        }
+
+        parent = BlockIndex.FindBelow(index, state->Holders[i + PrefetchDistance].Address);
+        ChildCpu.Prefetch(parent < 0 ? null : state->Context->Records.Entries + index->Record[parent]);
+        uint record = index->Record[i + PrefetchDistance];
+        ChildCpu.Prefetch(state->Context->HolderTable.Entries + record);
+        ChildCpu.Prefetch(state->Context->Records.Entries + record);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -21,21 +21,33 @@ internal static unsafe class LostGraph
     {
         state->Level = MarkLevel.Lost;
         state->Tracing = 0; // a dead managed object makes nothing indirect
-        Forget(state);
+        Marker.Aim(state);
 
-        // The interior pointers have been judged: their list is free to hold the beginnings.
-        uint* beginnings = state->InteriorSeen;
-        int count = 0;
+        // The interior pointers have been judged: their list, twice as long as there are blocks, is free to hold the lost
+        // blocks and behind them the beginnings.
+        uint* lost = state->InteriorSeen;
+        int lostCount = 0;
         for (int i = 0; i < state->Index.Count; i++)
         {
-            if (IsLost(state, i) && state->Leader[i] < 0)
+            if (IsLost(state, i))
             {
-                beginnings[count++] = (uint)i;
-                Flood(state, i);
+                lost[lostCount++] = (uint)i;
             }
         }
 
-        Forget(state);
+        Forget(state, lost, lostCount);
+        int count = 0;
+        uint* beginnings = lost + lostCount;
+        for (int i = 0; i < lostCount; i++)
+        {
+            if (state->Leader[lost[i]] < 0)
+            {
+                beginnings[count++] = lost[i];
+                Flood(state, (int)lost[i]);
+            }
+        }
+
+        Forget(state, lost, lostCount);
         while (count > 0)
         {
             int block = (int)beginnings[--count];
@@ -54,7 +66,7 @@ internal static unsafe class LostGraph
         {
             HolderNote.Write(state, target, word, foundAt);
             state->Leader[target] = state->CurrentLeader;
-            state->Frontier[state->FrontierCount++] = (uint)target;
+            WorkQueue.Add(state, state->Index.Start[target], (nuint)target);
         }
     }
 
@@ -68,19 +80,16 @@ internal static unsafe class LostGraph
     {
         state->CurrentLeader = leader;
         state->Leader[leader] = leader;
-        state->Frontier[state->FrontierCount++] = (uint)leader;
-        while (state->FrontierCount > 0)
-        {
-            Marker.ScanBlock(state, (int)state->Frontier[--state->FrontierCount]);
-        }
+        WorkQueue.Add(state, state->Index.Start[leader], (nuint)leader);
+        Marker.Drain(state);
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static void Forget(ChildState* state)
+    private static void Forget(ChildState* state, uint* lost, int count)
     {
-        for (int i = 0; i < state->Index.Count; i++)
+        for (int i = 0; i < count; i++)
         {
-            state->Leader[i] = -1;
+            state->Leader[lost[i]] = -1;
         }
     }
 }

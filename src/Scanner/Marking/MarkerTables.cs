@@ -1,0 +1,33 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
+
+namespace NativeLeak.Marking;
+
+/// <summary>The memory of one marker's own queues.</summary>
+[ChildCode]
+internal static unsafe class MarkerTables
+{
+    /// <summary>Pieces of large ranges that can wait at once, beside all blocks.</summary>
+    public const int PieceCapacity = 1 << 16;
+
+    /// <summary>Takes it; false when it was refused.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static bool Allocate(ChildState* state)
+    {
+        nuint items = (nuint)state->Index.Count + 1 + PieceCapacity;
+        state->Frontier = (WorkItem*)ChildArena.Allocate(items * (nuint)sizeof(WorkItem));
+        state->FrontierCount = 0;
+        byte* rings = ChildArena.Allocate((EdgeQueue.Capacity * (nuint)sizeof(Edge))
+            + (WorkQueue.RingCapacity * (nuint)sizeof(WorkItem)) + (WordHits.Capacity * (nuint)sizeof(nuint)));
+        if (state->Frontier == null || rings == null)
+        {
+            return false;
+        }
+
+        state->Edges = (Edge*)rings;
+        state->Ring = (WorkItem*)(state->Edges + EdgeQueue.Capacity);
+        state->Hits.Items = (nuint*)(state->Ring + WorkQueue.RingCapacity);
+        return true;
+    }
+}
