@@ -70,6 +70,23 @@ internal sealed class FigureTableTests
     public void AFigureIsJudged(double median, string verdict)
         => Assert.That(FigureTable.Figures.Single(figure => figure.Name == TrackedRow).Judge(median), Is.EqualTo(verdict));
 
+    [TestCase(0.96, "aim met")]
+    [TestCase(0.8, "met")]
+    [TestCase(0.79, "NOT met")]
+    public void AFigureOfWhichMoreIsBetterIsJudged(double median, string verdict)
+        => Assert.That(FigureTable.Figures.Single(figure => figure.Name == "random words, 1 marker / own read bandwidth").Judge(median), Is.EqualTo(verdict));
+
+    [Test]
+    public void AFigureIsMadeFromLinesOfItsSize()
+    {
+        string table = FigureTable.Write(
+        [
+            Read(1, "RESULT workload=graph peer=nativeleak-1 n=1000000 cpu_ns_block=50"), Read(1, "RESULT workload=graph peer=boehm1 n=1000000 cpu_ns_block=200"),
+            Read(1, "RESULT workload=graph peer=boehm1 n=100000 cpu_ns_block=10"),
+        ]);
+        Assert.That(Row(table, "check of 1e6 blocks, CPU / Boehm"), Does.Match(@" 0\.25 .* met$"));
+    }
+
     [Test]
     public void EveryFigureHasItsName()
         => Assert.That(FigureTable.Figures.Select(figure => figure.Name), Is.Unique.And.All.Matches<string?>(name => name?.Length < 55));

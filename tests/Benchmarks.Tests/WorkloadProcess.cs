@@ -9,10 +9,17 @@ internal static class WorkloadProcess
 {
     private const string Program = "NativeLeak.Benchmarks.Churn";
 
+    private const string ScanProgram = "NativeLeak.Benchmarks.Scan";
+
     /// <summary>Runs a workload that must succeed; its one RESULT line.</summary>
-    public static ResultLine Measure(params string[] words)
+    public static ResultLine Measure(params string[] words) => Measure(Program, words);
+
+    /// <summary>The same of benchmarks/Scan.</summary>
+    public static ResultLine MeasureScan(params string[] words) => Measure(ScanProgram, words);
+
+    private static ResultLine Measure(string program, string[] words)
     {
-        (int exitCode, string output, string error) = Run(new Dictionary<string, string>(), words);
+        (int exitCode, string output, string error) = RunProgram(program, new Dictionary<string, string>(), words);
         Assert.That(exitCode, Is.Zero, output + error);
         ResultLine[] lines = [.. output.Split('\n').Select(line => ResultLine.TryParse(1, line)).OfType<ResultLine>()];
         Assert.That(lines, Has.Length.EqualTo(1), output);

@@ -70,6 +70,37 @@ internal sealed class WorkloadTests
         });
     }
 
+    [TestCase("1", "0", "nativeleak-1")]
+    [TestCase("2", "0", "nativeleak")]
+    [TestCase("2", "1", "nativeleak-holders")]
+    public void ACheckOfAGraphFindsWhatWasPlantedAndNothingElse(string markers, string holders, string peer)
+    {
+        // Large enough for the helper to be started.
+        ResultLine line = WorkloadProcess.MeasureScan(
+            "graph", "--blocks", "200000", "--checks", "1", "--markers", markers, "--holders", holders);
+        Assert.Multiple(() =>
+        {
+            Assert.That((line.Workload, line.Peer), Is.EqualTo(("graph", peer)));
+            Assert.That((line.Values["planted"], line.Values["found"], line.Values["false"]), Is.EqualTo((2000.0, 2000.0, 0.0)));
+            Assert.That(line.Values["cpu_ns_block"], Is.Positive);
+        });
+    }
+
+    [TestCase("64", "0")]
+    [TestCase("0", "64")]
+    public void ACheckOfBigBlocksIsMeasuredBesideReadingThem(string random, string dense)
+    {
+        ResultLine line = WorkloadProcess.MeasureScan("scan", "--random", random, "--dense", dense, "--targets", "1000", "--checks", "1");
+        Assert.That((double[])[line.Values["cpu_gb_s"], line.Values["copy_gb_s"], line.Values["read_gb_s"], line.Values["read_two_gb_s"]], Is.All.Positive);
+    }
+
+    [Test]
+    public void ThePauseIsMeasuredWithThreads()
+    {
+        ResultLine line = WorkloadProcess.MeasureScan("pause", "--resident", "60", "--threads", "10", "--checks", "1");
+        Assert.That(line.Values["pause_ms"], Is.Positive);
+    }
+
     [Test]
     public void APeerThatShouldRecordAndDoesNotIsAFailure()
     {
