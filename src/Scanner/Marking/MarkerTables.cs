@@ -1,4 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+// Safety: each table is carved from pages taken here, by the same constants as its uses.
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
 
