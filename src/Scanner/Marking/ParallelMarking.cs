@@ -186,8 +186,8 @@ internal static unsafe class ParallelMarking
                 return false;
             }
 
+            // No progress of ours: if the helper stands still, this is the silence that the watchdog ends.
             Wait(shared, spins);
-            state->View->Progress++;
         }
 
         // Order: full, as above.
