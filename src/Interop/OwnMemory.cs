@@ -48,6 +48,21 @@ internal static unsafe class OwnMemory
         return true;
     }
 
+    /// <summary>Copies the table, for a scan beside which it may change.</summary>
+    /// <param name="to">Room for <see cref="Capacity"/> ranges.</param>
+    /// <returns>How many there are.</returns>
+    // Safety: the caller has the room; the table holds s_count ranges while the lock is held.
+    public static int CopyTo(MemoryRange* to)
+    {
+        using SpinScope scope = SpinScope.Enter(ref s_lock);
+        for (int i = 0; i < s_count; i++)
+        {
+            to[i] = s_ranges[i];
+        }
+
+        return s_count;
+    }
+
     /// <summary>Unregisters the range that starts at <paramref name="start"/>; nothing happens when there is none.</summary>
     public static void Remove(nuint start)
     {

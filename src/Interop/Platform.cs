@@ -29,6 +29,10 @@ internal static class Platform
     /// <exception cref="PlatformNotSupportedException">Not Linux x64.</exception>
     public static ISnapshotEngine Snapshots => s_snapshots.Value;
 
+    /// <summary>Holds threads of this process for a moment. The same machinery as <see cref="Snapshots"/>.</summary>
+    /// <exception cref="PlatformNotSupportedException">Not Linux x64.</exception>
+    public static IThreadHolder Threads => (IThreadHolder)s_snapshots.Value;
+
     private static IProcessMemory CreateMemory() => OperatingSystem.IsLinux()
         ? new LinuxProcessMemory()
         : throw new PlatformNotSupportedException("NativeLeak runs on Linux x64.");

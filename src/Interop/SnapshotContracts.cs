@@ -98,6 +98,12 @@ internal enum SnapshotStatus
     /// and was thrown away. The limit grows with each such attempt.
     /// </summary>
     HoldExceeded,
+
+    /// <summary>The scan was given up before its end: somebody asked for that.</summary>
+    Interrupted,
+
+    /// <summary>The memory of the living process cannot be read fault-safely here (<see cref="SnapshotResult.Detail"/>).</summary>
+    ReadingUnavailable,
 }
 
 /// <summary>The outcome of one snapshot, with its costs.</summary>

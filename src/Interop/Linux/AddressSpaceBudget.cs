@@ -33,6 +33,10 @@ internal sealed unsafe class AddressSpaceBudget
         return new AddressSpaceBudget(isLimited ? Math.Max((long)limit[0] - InUse(), 0) / Share : long.MaxValue);
     }
 
+    /// <summary>Bytes that may still be taken; as many as there are where nothing is limited.</summary>
+    // Order: a statistic.
+    public long Left => Math.Max(Volatile.Read(ref _left), 0);
+
     /// <summary>A budget of so many bytes.</summary>
     public static AddressSpaceBudget Of(long bytes) => new(bytes);
 

@@ -10,7 +10,7 @@ namespace NativeLeak.Interop.Linux;
 
 /// <summary>Fault-safe copying. Thread-safe, allocation-free, legal in the parked world and in the child.</summary>
 [ChildCode]
-internal static unsafe class SafeRead
+internal static unsafe partial class SafeRead
 {
     // The kernel transfers at most 0x7FFFF000 bytes in one call; larger copies go in pieces.
     private const nint LargestPieceByteCount = 1 << 30;
@@ -49,8 +49,9 @@ internal static unsafe class SafeRead
             local.ByteCount = piece;
             remote.Base = (nint)address + total;
             remote.ByteCount = piece;
-            nint count = RawSyscall.Invoke(
-                SyscallNumber.ProcessVmReadv, processId, (nint)(&local), 1, (nint)(&remote), 1, 0);
+            nint count = s_memoryFile > 0
+                ? ReadFile(address + (nuint)total, (byte*)destination + total, piece)
+                : RawSyscall.Invoke(SyscallNumber.ProcessVmReadv, processId, (nint)(&local), 1, (nint)(&remote), 1, 0);
             if (count <= 0)
             {
                 return total > 0 ? total : count;

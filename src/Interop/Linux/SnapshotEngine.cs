@@ -12,7 +12,7 @@ namespace NativeLeak.Interop.Linux;
 
 /// <summary>Snapshots of this process by parking and cloning. All instances share one machinery; one snapshot at a time.</summary>
 [SupportedOSPlatform("linux")]
-internal sealed unsafe class SnapshotEngine : ISnapshotEngine
+internal sealed unsafe partial class SnapshotEngine : ISnapshotEngine
 {
     /// <summary>Longest time a thread stays parked in the first attempt; a longer pause tears the snapshot.</summary>
     public static readonly TimeSpan HoldLimit = TimeSpan.FromSeconds(0.9);
@@ -156,6 +156,8 @@ internal sealed unsafe class SnapshotEngine : ISnapshotEngine
         zone->Control->HoldNanoseconds = s_holdLimit.Ticks % TimeSpan.TicksPerSecond * 100;
         zone->ControllerThreadId = (int)RawSyscall.Invoke(SyscallNumber.Gettid);
         zone->SlotCount = 0;
+        zone->GroupLimit = 0;
+        zone->GroupFirst = 0;
         zone->Asked = 0;
         zone->Dismissed = 0;
         zone->Unlisted = 0;

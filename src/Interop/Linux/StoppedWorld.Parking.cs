@@ -49,7 +49,7 @@ internal static unsafe partial class StoppedWorld
             long now = MonotonicClock.Nanoseconds();
             long limit = now + LatecomerNanoseconds;
             Settle(zone, limit < parkLimit ? parkLimit : limit);
-            if (MonotonicClock.Nanoseconds() >= censusLimit)
+            if (zone->GroupLimit != 0 || MonotonicClock.Nanoseconds() >= censusLimit)
             {
                 break;
             }
@@ -82,6 +82,10 @@ internal static unsafe partial class StoppedWorld
                 if (threadId != 0 && threadId != zone->ControllerThreadId)
                 {
                     newcomers += Meet(zone, threadId);
+                    if (newcomers == zone->GroupLimit && newcomers != 0)
+                    {
+                        return newcomers;
+                    }
                 }
             }
         }

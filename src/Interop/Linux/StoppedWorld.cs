@@ -107,11 +107,12 @@ internal static unsafe partial class StoppedWorld
         threads->State = ThreadParkState.Controller;
         threads->StackPointer = (nuint)zone->StackPointer();
         threads->ThreadControlBlock = zone->ThreadControlBlock();
-        int parked = 0, gone = 0, uncovered = 0, unresponsive = 0;
-        for (int i = 0; i < zone->SlotCount; i++)
+        int parked = 0, gone = 0, uncovered = 0;
+        int unresponsive = zone->GroupLimit == 0 ? 0 : zone->UnresponsiveCount; // one list for all groups
+        for (int i = zone->GroupFirst; i < zone->SlotCount; i++)
         {
             ParkingSlot* slot = zone->Slots + i;
-            ParkedThread* thread = threads + 1 + i;
+            ParkedThread* thread = threads + 1 + (i - zone->GroupFirst);
             Clear(thread);
             thread->ThreadId = slot->ThreadId;
 
@@ -127,7 +128,8 @@ internal static unsafe partial class StoppedWorld
             thread->StackPointer = slot->Outcome == ThreadParkState.Asleep ? slot->StackPointer : 0;
             gone += slot->Outcome == ThreadParkState.Gone ? 1 : 0;
             uncovered += slot->Outcome is ThreadParkState.Late or ThreadParkState.Blocking ? 1 : 0;
-            if (slot->Outcome != ThreadParkState.Gone && unresponsive < zone->UnresponsiveCapacity)
+            bool isListed = zone->GroupLimit != 0 && WasUnresponsive(zone, slot->ThreadId);
+            if (slot->Outcome != ThreadParkState.Gone && !isListed && unresponsive < zone->UnresponsiveCapacity)
             {
                 zone->Unresponsive[unresponsive++] = slot->ThreadId;
             }
@@ -138,7 +140,7 @@ internal static unsafe partial class StoppedWorld
 
         zone->UnresponsiveCount = unresponsive;
         zone->View->Threads = threads;
-        zone->View->ThreadCount = zone->SlotCount + 1;
+        zone->View->ThreadCount = zone->SlotCount - zone->GroupFirst + 1;
         zone->View->ParkedCount = parked;
     }
 

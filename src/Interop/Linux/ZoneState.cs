@@ -37,11 +37,13 @@ internal unsafe struct ZoneState
     public int ProcessId;
     public int ControllerThreadId;
     public nint TaskDirectory;
+    public int GroupLimit;                  // threads held at a time; 0 = all, together
     public ulong SavedSignals;
 
     // ---- written in the zone
     public uint Generation;
     public int SlotCount;
+    public int GroupFirst;                  // the slots from here on are those of the group that is held now
     public int Asked;
     public int Dismissed;
     public int Unlisted;
