@@ -157,6 +157,13 @@ public sealed class LeakDetectorOptions
         set => AssignTime(OptionKey.ScanInterval, value);
     }
 
+    /// <summary>How a scan reads the process. Default: from a copy where the system allows one, else while it runs.</summary>
+    public ScanMode Scan
+    {
+        get => _set.Get<ScanMode>(OptionKey.Scan);
+        set => Assign(OptionKey.Scan, value);
+    }
+
     /// <summary>How a scan reads the managed heap. Default: by tracing objects.</summary>
     public ManagedHeapMode ManagedHeap
     {

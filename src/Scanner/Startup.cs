@@ -117,7 +117,7 @@ internal static class Startup
             DetectorSession session = new(
                 options,
                 new RecorderFacts(tier, detail, s_level),
-                static () => new SnapshotScan(Platform.Snapshots),
+                static () => new ScanModes(Platform.Snapshots, Platform.Threads),
                 ExitReporter.WaitLimit)
             {
                 LeaksFound = LeakDetector.OnLeaksFound,

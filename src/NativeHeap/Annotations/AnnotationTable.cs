@@ -41,6 +41,66 @@ internal sealed unsafe class AnnotationTable
     /// <summary>What the frozen world needs.</summary>
     public FrozenAnnotations Freeze() => new() { Cell = _cell };
 
+    /// <summary>Copies the table, for a scan beside which it may change.</summary>
+    /// <param name="copy">The copy; all zero when there are no annotations.</param>
+    /// <param name="pages">What the caller gives back to the page source; empty when there is none.</param>
+    /// <returns>False when there is no memory for it.</returns>
+    public bool TryCopy(out FrozenAnnotations copy, out MemoryRange pages)
+    {
+        (copy, pages) = (default, default);
+        while (true)
+        {
+            ulong mask;
+            using (SpinScope scope = SpinScope.Enter(ref _lock))
+            {
+                if (*_cell == null)
+                {
+                    return true;
+                }
+
+                mask = (*_cell)->Mask;
+            }
+
+            // Memory comes and goes outside of the lock.
+            nuint byteCount = ByteCountOf(mask) + _pages.PageByteCount;
+            nuint memory = _pages.AllocatePrivate(byteCount);
+            if (memory == 0)
+            {
+                return false;
+            }
+
+            AnnotationHeader** cell = (AnnotationHeader**)memory;
+            *cell = (AnnotationHeader*)(memory + _pages.PageByteCount);
+            if (TryCopyTo(*cell, mask))
+            {
+                copy = new FrozenAnnotations { Cell = cell };
+                pages = new MemoryRange(memory, memory + byteCount);
+                return true;
+            }
+
+            _pages.Release(memory, byteCount);
+        }
+    }
+
+    // False when the table grew meanwhile.
+    private bool TryCopyTo(AnnotationHeader* to, ulong mask)
+    {
+        using SpinScope scope = SpinScope.Enter(ref _lock);
+        AnnotationHeader* from = *_cell;
+        if (from->Mask != mask)
+        {
+            return false;
+        }
+
+        *to = *from;
+        for (ulong i = 0; i <= mask; i++)
+        {
+            ((BlockAnnotation*)to)[i + 1] = ((BlockAnnotation*)from)[i + 1];
+        }
+
+        return true;
+    }
+
     /// <summary>
     /// Notes something about a block. What was noted of that kind before is replaced, but for scan areas, which add up.
     /// </summary>

@@ -46,6 +46,13 @@ internal static class BlockHints
     /// <summary>What the frozen world needs; nothing when no hint was ever given.</summary>
     public static FrozenAnnotations Freeze() => s_table is { } table ? table.Freeze() : default;
 
+    /// <summary>As <see cref="AnnotationTable.TryCopy"/>.</summary>
+    public static bool TryCopy(out FrozenAnnotations copy, out MemoryRange pages)
+    {
+        (copy, pages) = (default, default);
+        return s_table is not { } table || table.TryCopy(out copy, out pages);
+    }
+
     /// <summary>Finds and pins the block whose pointer this is: its start, or behind the length prefix of a BSTR.</summary>
     public static bool TryFind(in EpochGuard guard, nuint pointer, out RecordHandle found)
     {

@@ -25,6 +25,65 @@ internal static unsafe class PoolRanges
     /// <summary>What the frozen world needs.</summary>
     public static FrozenPools Freeze() => new() { Cell = s_cell };
 
+    /// <summary>Copies the table, for a scan beside which it may change.</summary>
+    /// <param name="copy">The copy; all zero when there are no pools.</param>
+    /// <param name="pages">What the caller gives back to the page source; empty when there is none.</param>
+    /// <returns>False when there is no memory for it.</returns>
+    public static bool TryCopy(out FrozenPools copy, out MemoryRange pages)
+    {
+        (copy, pages) = (default, default);
+        IPageSource source = Platform.Pages;
+        while (IsAny)
+        {
+            long capacity;
+            using (SpinScope scope = SpinScope.Enter(ref s_lock))
+            {
+                capacity = *s_cell == null ? 0 : (*s_cell)->Capacity;
+            }
+
+            // Memory comes and goes outside of the lock.
+            nuint byteCount = (((nuint)(capacity + 1) * PoolRange.ByteCount) + (2 * source.PageByteCount) - 1)
+                & ~(source.PageByteCount - 1);
+            nuint memory = source.AllocatePrivate(byteCount);
+            if (memory == 0)
+            {
+                return false;
+            }
+
+            PoolHeader** cell = (PoolHeader**)memory;
+            *cell = (PoolHeader*)(memory + source.PageByteCount);
+            if (TryCopyTo(*cell, capacity))
+            {
+                copy = new FrozenPools { Cell = cell };
+                pages = new MemoryRange(memory, memory + byteCount);
+                return true;
+            }
+
+            source.Release(memory, byteCount);
+        }
+
+        return true;
+    }
+
+    // False when the table grew meanwhile.
+    private static bool TryCopyTo(PoolHeader* to, long capacity)
+    {
+        using SpinScope scope = SpinScope.Enter(ref s_lock);
+        PoolHeader* from = *s_cell;
+        if (from == null || from->Capacity != capacity)
+        {
+            return false;
+        }
+
+        *to = *from;
+        for (long i = 0; i < from->Count; i++)
+        {
+            Ranges(to)[i] = Ranges(from)[i];
+        }
+
+        return true;
+    }
+
     /// <summary>Adds a range; false when there is no memory for it.</summary>
     public static bool TryAdd(in PoolRange range)
     {

@@ -40,12 +40,25 @@ internal static unsafe class BlockIndexBuilder
             return false;
         }
 
-        uint live = FrozenRecords.Collect(frozen, index->Start, index->Record, oddStarts, oddRecords, (uint)n - 1,
+        uint live = state->Context->GivenStarts != null ? TakeGiven(state) : FrozenRecords.Collect(frozen, index->Start, index->Record, oddStarts, oddRecords, (uint)n - 1,
             ref state->View->Progress);
         ChildArena.Free(oddStarts, n * (nuint)sizeof(nuint));
         ChildArena.Free(oddRecords, n * sizeof(uint));
         Fill(state, live);
         return EnterRegions(state) && EnterLines(state);
+    }
+
+    [MethodImpl(ChildCode.Options)]
+    private static uint TakeGiven(ChildState* state)
+    {
+        uint count = state->Context->GivenCount;
+        for (uint i = 0; i < count; i++)
+        {
+            state->Index.Start[i] = state->Context->GivenStarts[i];
+            state->Index.Record[i] = state->Context->GivenRecords[i];
+        }
+
+        return count;
     }
 
     // Of two blocks that overlap the older one cannot exist any more: native code freed it and its memory was handed out

@@ -13,13 +13,31 @@ internal static unsafe class ChildArena
     private const nuint LargePageByteCount = 2 << 20;
     private const nint AdviseLargePages = 14, ReadWrite = 3, PrivateAnonymousNoReserve = 0x4022;
 
+    // Set while a scan runs in the living process, on the scanner thread.
+    private static ArenaLedger* s_ledger;
+
+    /// <summary>From now on what is handed out is written down; null: not any more. Only the scanner thread calls it.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void KeepLedger(ArenaLedger* ledger) => s_ledger = ledger;
+
     /// <summary>Zeroed pages of at least <paramref name="byteCount"/> bytes, committed on touch; null when refused.</summary>
     [MethodImpl(ChildCode.Options)]
     public static byte* Allocate(nuint byteCount)
     {
         nint pages = (nint)((byteCount + 4095) & ~(nuint)4095);
         nint result = RawSyscall.Invoke(SyscallNumber.Mmap, 0, pages == 0 ? 4096 : pages, ReadWrite, PrivateAnonymousNoReserve, -1);
-        return result is < 0 and > -4096 ? null : (byte*)result;
+        if (result is < 0 and > -4096)
+        {
+            return null;
+        }
+
+        if (s_ledger != null && !ArenaLedger.TryAdd(s_ledger, (nuint)result, (nuint)(pages == 0 ? 4096 : pages)))
+        {
+            RawSyscall.Invoke(SyscallNumber.Munmap, result, pages == 0 ? 4096 : pages);
+            return null;
+        }
+
+        return (byte*)result;
     }
 
     /// <summary>As <see cref="Allocate"/>, for what will be filled from its start to its end and then read at random: on
@@ -42,6 +60,11 @@ internal static unsafe class ChildArena
     {
         if (pages != null)
         {
+            if (s_ledger != null)
+            {
+                ArenaLedger.Remove(s_ledger, (nuint)pages);
+            }
+
             RawSyscall.Invoke(SyscallNumber.Munmap, (nint)pages, (nint)((byteCount + 4095) & ~(nuint)4095));
         }
     }

@@ -34,7 +34,8 @@ internal static unsafe class ChildScan
         state->View = view;
         state->Context = (ScanContext*)context;
         state->OwnProcessId = (int)RawSyscall.Invoke(SyscallNumber.Getpid);
-        state->SafeMode = state->Context->Caution == ScanContext.CopyFirst ? 1 : 0;
+        state->Reader = state->Context->Reader;
+        state->SafeMode = state->Context->Caution == ScanContext.CopyFirst || state->Reader != null ? 1 : 0;
         state->KeepsHolders = state->Context->RemembersHolders;
         ScanCounters* counters = state->Context->Counters;
         *counters = default;

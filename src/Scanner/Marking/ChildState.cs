@@ -126,6 +126,9 @@ internal unsafe struct ChildState
     public byte* SafeBuffer;
     public nuint SafeBufferByteCount;
 
-    /// <summary>1: read everything fault-safely (two attempts crashed).</summary>
+    /// <summary>1: read everything fault-safely (two children crashed, or the memory is the living process's).</summary>
     public int SafeMode;
+
+    /// <summary>How the living process is read; null in a copy, which holds still.</summary>
+    public LiveReader* Reader;
 }

@@ -135,6 +135,10 @@ internal static unsafe class Marker
         {
             Extents.ScanReadableParts(state, start, end);
         }
+        else if (state->Context->GivenStarts != null)
+        {
+            LiveBlocks.Scan(state, block, start, end);
+        }
         else
         {
             ScanWords(state, start, end);
@@ -222,7 +226,7 @@ internal static unsafe class Marker
         {
             state->View->Progress++;
             nuint want = end - start < state->SafeBufferByteCount ? end - start : state->SafeBufferByteCount;
-            nint got = SafeRead.Copy(state->OwnProcessId, start, state->SafeBuffer, (nint)want);
+            nint got = Peek.Copy(state, start, state->SafeBuffer, (nint)want);
             if (got >= 8)
             {
                 // Copy and original are read through different addresses: a self-pointer still names the original.

@@ -24,6 +24,17 @@ internal unsafe struct ScanContext
     public FrozenRecords Records;
     public uint NowTick, MinimumAgeTicks;
 
+    /// <summary>In the living process: starts and record indices of the blocks to judge, sorted; null: all of the table.</summary>
+    public nuint* GivenStarts;
+    public uint* GivenRecords;
+    public uint GivenCount;
+
+    /// <summary>And the table that <see cref="Records"/> was copied from.</summary>
+    public FrozenRecords LiveRecords;
+
+    /// <summary>How the living process is read; null in a copy of it.</summary>
+    public LiveReader* Reader;
+
     /// <summary>Mean number of bytes between two recorded blocks; 0: every block is recorded.</summary>
     public double SampleInterval;
 

@@ -94,8 +94,22 @@ internal sealed unsafe class SnapshotScan : ILeakScan
     /// <summary>How many markers work at the same time: a second one where there is a processor for it.</summary>
     public int Markers { get; init; } = Math.Min(Environment.ProcessorCount, 2);
 
+    /// <summary>What both ways to scan fill in, and where results come.</summary>
+    internal ScanContext* Context => &_context->Scan;
+
+    /// <summary>Types a scan met whose fields can be read from now on; 0: none, or fields are not read.</summary>
+    internal int AddMetTypes() => Context->Types == null ? 0 : _layouts.AddMet();
+
     /// <inheritdoc/>
     public ScanOutcome Run(in ScanParameters parameters)
+    {
+        PreparedScan prepared = Begin(parameters);
+        Freeze();
+        return End(prepared, Take(), ScanManner.Snapshot);
+    }
+
+    /// <summary>Lays out one scan. Collections that a mode asks for happen here.</summary>
+    internal PreparedScan Begin(in ScanParameters parameters)
     {
         DateTimeOffset startedAt = DateTimeOffset.UtcNow;
         long started = Stopwatch.GetTimestamp();
@@ -123,8 +137,6 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->SampleInterval = parameters.SampleIntervalBytes;
         scan->FirstCaution = _firstCaution;
         scan->Markers = Markers;
-        scan->Annotations = BlockHints.Freeze();
-        scan->Pools = PoolRanges.Freeze();
         scan->ScanNumber = ScanNumbers.Begin();
         _number = (int)scan->ScanNumber;
         scan->IsLast = parameters.IsLast ? 1 : 0;
@@ -134,7 +146,17 @@ internal sealed unsafe class SnapshotScan : ILeakScan
             HolderTable.Grow(ref scan->HolderTable, RecordTable.HighWater);
         }
 
-        // Read last: what is allocated after this line is not judged in this scan, and counts as memory of others.
+        return new PreparedScan(startedAt, started, lost, lostByteCount, details, detailByteCount, managedHeap, managedHeapReason,
+            parameters.SampleIntervalBytes);
+    }
+
+    /// <summary>Where the tables lie that a world which stands still is judged by. Read last: what is allocated later is not
+    /// judged in this scan, and counts as memory of others.</summary>
+    internal void Freeze()
+    {
+        ScanContext* scan = &_context->Scan;
+        scan->Annotations = BlockHints.Freeze();
+        scan->Pools = PoolRanges.Freeze();
         scan->RegisteredRootCount = RegisteredRoots.Count;
         scan->RegisteredRoots = RegisteredRoots.Table;
         scan->ExitFrames = ExitFrames.Current;
@@ -142,7 +164,12 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->OwnRanges = OwnMemory.Ranges;
         scan->OwnCount = OwnMemory.Count;
         scan->Records = RecordTable.Freeze();
+    }
 
+    /// <summary>Takes the snapshot, and again as long as that can help.</summary>
+    internal SnapshotResult Take()
+    {
+        ScanContext* scan = &_context->Scan;
         SnapshotRequest request = new()
         {
             BeforeClone = &BeforeClone,
@@ -159,7 +186,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
             _firstCaution = Math.Min(scan->Caution, ScanContext.ProbeFirst);
         }
 
-        if (scan->Types != null && result.Status == SnapshotStatus.Completed && _layouts.AddMet() > 0)
+        if (result.Status == SnapshotStatus.Completed && AddMetTypes() > 0)
         {
             // Now that the types it met are known, their objects can be read by their fields.
             result = _engine.Take(in request);
@@ -172,17 +199,25 @@ internal sealed unsafe class SnapshotScan : ILeakScan
             result = _engine.Take(in request);
         }
 
-        return new NativeScanOutcome(lost, lostByteCount, details, detailByteCount)
+        return result;
+    }
+
+    /// <summary>The outcome of what was laid out. The lost blocks go with it.</summary>
+    internal ScanOutcome End(in PreparedScan prepared, in SnapshotResult result, in ScanManner manner)
+    {
+        ScanContext* scan = &_context->Scan;
+        return new NativeScanOutcome(prepared.Lost, prepared.LostByteCount, prepared.Details, prepared.DetailByteCount)
         {
             Answer = QuestionPages.Take(scan->Answer),
             Number = _number,
-            StartedAt = startedAt,
-            Duration = Stopwatch.GetElapsedTime(started),
+            StartedAt = prepared.StartedAt,
+            Duration = Stopwatch.GetElapsedTime(prepared.Started),
             Snapshot = result,
             Counters = result.Status == SnapshotStatus.Completed ? *scan->Counters : default,
-            ManagedHeap = managedHeap,
-            ManagedHeapReason = managedHeapReason,
-            SampleInterval = parameters.SampleIntervalBytes,
+            Manner = manner,
+            ManagedHeap = prepared.ManagedHeap,
+            ManagedHeapReason = prepared.ManagedHeapReason,
+            SampleInterval = prepared.SampleInterval,
         };
     }
 

@@ -18,6 +18,7 @@ internal enum OptionKey
     MaximumTrackerMemory,
     FirstScan,
     ScanInterval,
+    Scan,
     ManagedHeap,
     Interior,
     Heuristics,

@@ -53,6 +53,8 @@ internal static class OptionTable
             "When the first scheduled scan runs; 0 or off: no scheduled scans."),
         new(OptionKey.ScanInterval, "scan_interval", OptionKind.Duration, TimeSpan.FromSeconds(600), "duration",
             "Time between scheduled scans; 0 or off: only the first."),
+        new(OptionKey.Scan, "scan", OptionKind.Choice, ScanMode.Auto, "auto|snapshot|concurrent",
+            "How the process is read: from a copy, while it runs, or what the system allows."),
         new(OptionKey.ManagedHeap, "managed_heap", OptionKind.Choice, ManagedHeapMode.Trace,
             "trace|precise|conservative|none",
             "How the managed heap is read; precise collects it first and lets finalizers run."),

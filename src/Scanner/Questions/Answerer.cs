@@ -61,7 +61,7 @@ internal static unsafe class Answerer
                 nuint start = block < 0 ? area->Address : state->Index.Start[block];
                 nuint wanted = block < 0 ? AnswerArea.MaximumBytes : area->Block.BlockByteCount;
                 wanted = wanted < AnswerArea.MaximumBytes ? wanted : AnswerArea.MaximumBytes;
-                nint got = SafeRead.Copy(state->OwnProcessId, start, area->Bytes, (nint)wanted);
+                nint got = Peek.Copy(state, start, area->Bytes, (nint)wanted);
                 area->BytesRead = got < 0 ? 0 : (int)got;
                 break;
             case QuestionKind.Path when block >= 0:

@@ -75,7 +75,7 @@ internal static unsafe class PointerSearches
         for (nuint at = start; at + 8 <= end; at += state->SafeBufferByteCount - 4)
         {
             nuint want = end - at < state->SafeBufferByteCount ? end - at : state->SafeBufferByteCount;
-            nint got = SafeRead.Copy(state->OwnProcessId, at, state->SafeBuffer, (nint)want);
+            nint got = Peek.Copy(state, at, state->SafeBuffer, (nint)want);
             if (got >= 8 && !InPiece(state, search, (nuint)state->SafeBuffer, (nuint)state->SafeBuffer + (nuint)got, at - (nuint)state->SafeBuffer))
             {
                 return false;

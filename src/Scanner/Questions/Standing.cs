@@ -105,15 +105,15 @@ internal static unsafe class Standing
 
             for (nuint slot = (at & ~(nuint)7) - 8; slot >= thread->StackPointer; slot -= 8)
             {
-                if (IsReturnAddress(state, *(nuint*)slot))
+                if (IsReturnAddress(state, Peek.Word(state, slot)))
                 {
-                    return *(nuint*)slot;
+                    return Peek.Word(state, slot);
                 }
             }
 
             bool hasRegisters = thread->State == ThreadParkState.Parked
                 && Extents.Contains(&state->Readable, thread->Registers.Start, (InstructionPointerRegister + 1) * 8);
-            return hasRegisters ? ((nuint*)thread->Registers.Start)[InstructionPointerRegister] : 0;
+            return hasRegisters ? Peek.Word(state, thread->Registers.Start + (InstructionPointerRegister * 8)) : 0;
         }
 
         return 0;
@@ -128,14 +128,14 @@ internal static unsafe class Standing
             return false;
         }
 
-        if (*(byte*)(address - 5) == 0xE8)
+        if (Peek.Octet(state, address - 5) == 0xE8)
         {
             return true;
         }
 
         for (nuint length = 2; length <= LongestCallByteCount; length++)
         {
-            if (*(byte*)(address - length) == 0xFF && ((*(byte*)(address - length + 1) >> 3) & 7) == 2)
+            if (Peek.Octet(state, address - length) == 0xFF && ((Peek.Octet(state, address - length + 1) >> 3) & 7) == 2)
             {
                 return true;
             }

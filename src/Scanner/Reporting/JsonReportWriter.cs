@@ -92,6 +92,8 @@ internal static class JsonReportWriter
         json.WriteString("tier", coverage.Tier);
         WriteStrings(json, "unseen", coverage.Unseen);
         json.WriteString("mode", coverage.Mode);
+        json.WriteNumber("looks", coverage.Looks);
+        json.WriteBoolean("atRest", coverage.IsAtRest);
         json.WriteString("managedHeap", coverage.ManagedHeap);
         json.WriteString("managedHeapReason", coverage.ManagedHeapReason.Length > 0 ? coverage.ManagedHeapReason : null);
         json.WriteNumber("threadsFound", coverage.ThreadsFound);

@@ -214,7 +214,9 @@ internal sealed class ReportBuilder(IReportFacts facts)
     {
         Tier = facts.Tier,
         Unseen = facts.Unseen,
-        Mode = outcome.Snapshot.Status == SnapshotStatus.Completed ? "snapshot" : "none",
+        Mode = outcome.Snapshot.Status != SnapshotStatus.Completed ? "none" : outcome.Manner.Mode == ScanMode.Concurrent ? "concurrent" : "snapshot",
+        Looks = outcome.Manner.Looks,
+        IsAtRest = outcome.Manner.IsAtRest,
         ManagedHeap = ScanSentences.IsConservative(outcome) ? "conservative" : outcome.ManagedHeap.ToString().ToLowerInvariant(),
         ManagedHeapReason = outcome.ManagedHeapReason.Length == 0 && ScanSentences.IsConservative(outcome)
             ? ScanSentences.NoMemoryForTracing

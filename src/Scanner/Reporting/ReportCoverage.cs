@@ -10,8 +10,16 @@ public sealed record ReportCoverage
     /// <summary>What this tier cannot see, one sentence each.</summary>
     public required IReadOnlyList<string> Unseen { get; init; }
 
-    /// <summary>How memory was read: <c>snapshot</c>, or <c>none</c> when no scan was possible.</summary>
+    /// <summary>How memory was read: <c>snapshot</c>, <c>concurrent</c>, <c>count</c> (not at all, by intent), or <c>none</c> when
+    /// no scan was possible.</summary>
     public required string Mode { get; init; }
+
+    /// <summary>How often memory was marked for this report: once in a snapshot; as often as it took while the process ran.</summary>
+    public int Looks { get; init; } = 1;
+
+    /// <summary>Whether nothing moved in the last look: it was a snapshot, or all threads were held. If not, several looks at moving
+    /// memory agreed.</summary>
+    public bool IsAtRest { get; init; } = true;
 
     /// <summary>How the managed heap was really read: <c>trace</c>, <c>precise</c>, <c>conservative</c> or <c>none</c>.</summary>
     public required string ManagedHeap { get; init; }

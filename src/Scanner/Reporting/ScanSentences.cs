@@ -32,6 +32,11 @@ internal static class ScanSentences
             }
         }
 
+        if (outcome.Manner.Reason is { } mode)
+        {
+            yield return mode;
+        }
+
         if (outcome.ManagedHeapReason.Length > 0 && !IsConservative(outcome))
         {
             yield return "managed heap: " + outcome.ManagedHeapReason;
@@ -67,6 +72,7 @@ internal static class ScanSentences
             $"{counters.UnreadableBytes} byte(s) of memory could not be read"),
         ScanWarning.MappingsUnreadable => "the list of memory mappings could not be read",
         ScanWarning.DeviceMemorySkipped => "device memory was not read",
+        ScanWarning.Unconfirmed => "what looks at the running process found could not be confirmed",
         _ => string.Create(s_invariant, $"the scan had a problem ({warning})"),
     };
 
@@ -82,6 +88,8 @@ internal static class ScanSentences
             SnapshotStatus.ChildSilent => string.Create(s_invariant,
                 $"the scanning process fell silent in each of {snapshot.Attempts} attempts (stage {snapshot.Stage})"),
             SnapshotStatus.ParkingUnavailable => "threads cannot be stopped here",
+            SnapshotStatus.Interrupted => "it was interrupted before its end",
+            SnapshotStatus.ReadingUnavailable => "the memory of the running process cannot be read here",
             _ => string.Create(s_invariant, $"the scan failed ({snapshot.Status})"),
         };
         return "no scan: " + reason + (string.IsNullOrEmpty(snapshot.Detail) ? string.Empty : "; " + snapshot.Detail);

@@ -252,7 +252,9 @@ internal sealed class TextReportWriter
             Own($"seen unreachable, not confirmed yet: {Total(totals.Unconfirmed)}");
         }
 
-        Own($"coverage: {coverage.Mode}, managed heap {coverage.ManagedHeap}"
+        string looks = coverage.Looks == 1 && coverage.IsAtRest ? string.Empty
+            : $" in {coverage.Looks} look(s)" + (coverage.IsAtRest ? ", the last at rest" : string.Empty);
+        Own($"coverage: {coverage.Mode}{looks}, managed heap {coverage.ManagedHeap}"
             + (coverage.ManagedHeapReason.Length > 0 ? $" ({coverage.ManagedHeapReason}), " : ", ")
             + $"{coverage.ThreadsParked} of {coverage.ThreadsFound} threads stopped, "
             + $"{coverage.RootBytes} bytes of roots and {coverage.BlockBytes} bytes of blocks read, "

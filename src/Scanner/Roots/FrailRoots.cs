@@ -121,15 +121,15 @@ internal static unsafe class FrailRoots
             return;
         }
 
-        nuint* registers = (nuint*)thread->Registers.Start;
-        if (start > thread->StackPointer || !IsRuntime(state, registers[InstructionPointerRegister]))
+        nuint instruction = Peek.Word(state, thread->Registers.Start + (InstructionPointerRegister * 8));
+        if (start > thread->StackPointer || !IsRuntime(state, instruction))
         {
             return;
         }
 
         nuint limit = stackEnd - thread->StackPointer < LongestZoneByteCount ? stackEnd : thread->StackPointer + LongestZoneByteCount;
         nuint end = (thread->StackPointer + 7) & ~(nuint)7;
-        while (end < limit && (!MappingSearch.IsCode(state, *(nuint*)end) || IsRuntime(state, *(nuint*)end)))
+        while (end < limit && (!MappingSearch.IsCode(state, Peek.Word(state, end)) || IsRuntime(state, Peek.Word(state, end))))
         {
             end += 8;
         }
@@ -164,21 +164,21 @@ internal static unsafe class FrailRoots
     [MethodImpl(ChildCode.Options)]
     private static bool IsFrame(ChildState* state, nuint at, nuint stackEnd)
     {
-        nuint caller = *(nuint*)at;
-        return caller > at && caller < stackEnd && (caller & 7) == 0 && MappingSearch.IsCode(state, *(nuint*)(at + 8));
+        nuint caller = Peek.Word(state, at);
+        return caller > at && caller < stackEnd && (caller & 7) == 0 && MappingSearch.IsCode(state, Peek.Word(state, at + 8));
     }
 
     /// <summary>Whether what stands in a chunk of the C heap that looks used is of doubtful worth.</summary>
     [MethodImpl(ChildCode.Options)]
-    public static bool IsDoubtful(Mapping* heap, nuint chunk, nuint byteCount)
-        => IsFastChunk(heap, chunk, byteCount) || IsCompilerSlab(chunk, byteCount);
+    public static bool IsDoubtful(ChildState* state, Mapping* heap, nuint chunk, nuint byteCount)
+        => IsFastChunk(state, heap, chunk, byteCount) || IsCompilerSlab(state, chunk, byteCount);
 
     // The just-in-time compiler works in slabs of 64 KiB and more, which it keeps for later with all they held; each has its own
     // size in its second word.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsCompilerSlab(nuint chunk, nuint byteCount)
+    private static bool IsCompilerSlab(ChildState* state, nuint chunk, nuint byteCount)
     {
-        nuint size = byteCount < SmallestSlabByteCount ? 0 : *(nuint*)(chunk + HeaderByteCount + 8);
+        nuint size = byteCount < SmallestSlabByteCount ? 0 : Peek.Word(state, chunk + HeaderByteCount + 8);
         return size >= SmallestSlabByteCount && size < byteCount && byteCount - size <= HeaderByteCount + 8;
     }
 
@@ -187,14 +187,14 @@ internal static unsafe class FrailRoots
     /// chunk's address, or none, disguised by its own (glibc's safe linking). What is no such list hardly ever looks so.
     /// </summary>
     [MethodImpl(ChildCode.Options)]
-    public static bool IsFastChunk(Mapping* heap, nuint chunk, nuint byteCount)
+    public static bool IsFastChunk(ChildState* state, Mapping* heap, nuint chunk, nuint byteCount)
     {
         if (byteCount > LargestFastChunkByteCount)
         {
             return false;
         }
 
-        nuint link = *(nuint*)(chunk + HeaderByteCount), disguise = (chunk + HeaderByteCount) >> 12;
+        nuint link = Peek.Word(state, chunk + HeaderByteCount), disguise = (chunk + HeaderByteCount) >> 12;
         nuint next = link ^ disguise;
         if (next == 0)
         {
@@ -202,7 +202,7 @@ internal static unsafe class FrailRoots
         }
 
         bool isInside = (next & 15) == 0 && next >= heap->Start && next < heap->End - HeaderByteCount;
-        return isInside && (*(nuint*)(next + 8) & ~FlagMask) == byteCount;
+        return isInside && (Peek.Word(state, next + 8) & ~FlagMask) == byteCount;
     }
 
     [MethodImpl(ChildCode.Options)]

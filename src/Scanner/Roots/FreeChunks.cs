@@ -37,13 +37,13 @@ internal static unsafe class FreeChunks
     [MethodImpl(ChildCode.Options)]
     public static bool TryScanHeap(ChildState* state, Mapping* mapping)
     {
-        if (state->Context->FreeChunkKey == 0 || state->SafeMode != 0
+        if (state->Context->FreeChunkKey == 0 || !Peek.IsAllowed(state)
             || (mapping->Kind != MappingKind.Heap && (mapping->Start & (HeapAlignment - 1)) != 0))
         {
             return false;
         }
 
-        nuint first = FindFirstChunk(mapping);
+        nuint first = FindFirstChunk(state, mapping);
         if (first == 0)
         {
             return false;
@@ -57,18 +57,26 @@ internal static unsafe class FreeChunks
         nuint end = mapping->End;
         for (nuint chunk = first; chunk < end;)
         {
-            nuint byteCount = *(nuint*)(chunk + 8) & ~FlagMask;
+            nuint byteCount = Peek.Word(state, chunk + 8) & ~FlagMask;
             nuint following = chunk + byteCount;
-            if (byteCount < MinimumChunkByteCount)
+            bool isFence = byteCount < MinimumChunkByteCount;
+            if (isFence && (state->Reader == null || end - chunk <= MinimumChunkByteCount))
             {
                 return true; // the fence at the end of a heap that is full
+            }
+
+            if (isFence || byteCount > end - chunk)
+            {
+                // Somebody changed the heap since the walk landed: what is left counts whole.
+                RootScan.ScanBetweenBlocks(state, chunk, end);
+                return true;
             }
 
             if (IsFree(state, chunk, following, end))
             {
                 state->Context->Counters->FreeChunkBytes += (long)byteCount;
             }
-            else if (!FrailRoots.IsDoubtful(mapping, chunk, byteCount)
+            else if (!FrailRoots.IsDoubtful(state, mapping, chunk, byteCount)
                 || !FrailRoots.TryAdd(state, chunk + HeaderByteCount, following))
             {
                 // What malloc returned, and the 8 bytes of the next header that belong to a chunk in use.
@@ -85,13 +93,13 @@ internal static unsafe class FreeChunks
     [MethodImpl(ChildCode.Options)]
     public static bool HoldsFree(ChildState* state, Mapping* mapping, nuint address)
     {
-        bool mayBeHeap = state->Context->FreeChunkKey != 0 && state->SafeMode == 0
+        bool mayBeHeap = state->Context->FreeChunkKey != 0 && Peek.IsAllowed(state)
             && (mapping->Kind == MappingKind.Heap || (mapping->Start & (HeapAlignment - 1)) == 0);
-        nuint chunk = mayBeHeap ? FindFirstChunk(mapping) : 0;
+        nuint chunk = mayBeHeap ? FindFirstChunk(state, mapping) : 0;
         while (chunk != 0 && chunk < mapping->End)
         {
-            nuint byteCount = *(nuint*)(chunk + 8) & ~FlagMask;
-            if (byteCount < MinimumChunkByteCount)
+            nuint byteCount = Peek.Word(state, chunk + 8) & ~FlagMask;
+            if (byteCount < MinimumChunkByteCount || byteCount > mapping->End - chunk)
             {
                 return false;
             }
@@ -129,7 +137,7 @@ internal static unsafe class FreeChunks
             return false;
         }
 
-        nuint size = *(nuint*)(start - 8);
+        nuint size = Peek.Word(state, start - 8);
         nuint byteCount = size & ~FlagMask;
         nuint following = start - HeaderByteCount + byteCount;
         if ((size & OwnMapping) != 0 || byteCount < MinimumChunkByteCount || following + 8 < state->Index.End[block]
@@ -138,7 +146,7 @@ internal static unsafe class FreeChunks
             return false;
         }
 
-        return (*(nuint*)(following + 8) & PreviousInUse) == 0 || *(nuint*)(start + 8) == state->Context->FreeChunkKey;
+        return (Peek.Word(state, following + 8) & PreviousInUse) == 0 || Peek.Word(state, start + 8) == state->Context->FreeChunkKey;
     }
 
     /// <summary>
@@ -152,23 +160,23 @@ internal static unsafe class FreeChunks
             && (foundAt - state->Context->AllocatorState.Start < state->Context->AllocatorState.End - state->Context->AllocatorState.Start
                 || (foundAt & (HeapAlignment - 1)) < MaximumStateByteCount)
             && Extents.Contains(&state->Readable, state->Index.Start[block] - 8, 8)
-            && word == state->Index.Start[block] - HeaderByteCount + (*(nuint*)(state->Index.Start[block] - 8) & ~FlagMask);
+            && word == state->Index.Start[block] - HeaderByteCount + (Peek.Word(state, state->Index.Start[block] - 8) & ~FlagMask);
 
     // The top chunk ends the heap; every other chunk's state stands in its successor's header, and a chunk in a thread's
     // cache, which stays "used" there, carries the key.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsFree(ChildState* state, nuint chunk, nuint following, nuint end)
-        => following == end || (*(nuint*)(following + 8) & PreviousInUse) == 0
-            || *(nuint*)(chunk + HeaderByteCount + 8) == state->Context->FreeChunkKey;
+        => following == end || (Peek.Word(state, following + 8) & PreviousInUse) == 0
+            || Peek.Word(state, chunk + HeaderByteCount + 8) == state->Context->FreeChunkKey;
 
     [MethodImpl(ChildCode.Options)]
-    private static nuint FindFirstChunk(Mapping* mapping)
+    private static nuint FindFirstChunk(ChildState* state, Mapping* mapping)
     {
         for (nuint offset = 0; offset < MaximumStateByteCount && mapping->Start + offset + MinimumChunkByteCount < mapping->End; offset += 16)
         {
             // At least two chunks: one alone could be anything that happens to hold the right number.
-            nuint byteCount = *(nuint*)(mapping->Start + offset + 8) & ~FlagMask;
-            if (byteCount < mapping->End - mapping->Start - offset && Lands(mapping->Start + offset, mapping->End))
+            nuint byteCount = Peek.Word(state, mapping->Start + offset + 8) & ~FlagMask;
+            if (byteCount < mapping->End - mapping->Start - offset && Lands(state, mapping->Start + offset, mapping->End))
             {
                 return mapping->Start + offset;
             }
@@ -178,11 +186,11 @@ internal static unsafe class FreeChunks
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static bool Lands(nuint chunk, nuint end)
+    private static bool Lands(ChildState* state, nuint chunk, nuint end)
     {
         while (chunk + HeaderByteCount < end)
         {
-            nuint byteCount = *(nuint*)(chunk + 8) & ~FlagMask;
+            nuint byteCount = Peek.Word(state, chunk + 8) & ~FlagMask;
             if (byteCount == HeaderByteCount && end - chunk == MinimumChunkByteCount)
             {
                 return true;

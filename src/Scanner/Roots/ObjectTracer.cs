@@ -84,6 +84,11 @@ internal static unsafe class ObjectTracer
         if (objects->FrontierCount > 0)
         {
             nuint o = objects->Frontier[--objects->FrontierCount];
+            if (state->Reader != null && !IsObject(state, o))
+            {
+                return true; // the collector moved it since it was reached: the next look meets it where it is then
+            }
+
             nuint byteCount = ByteCount(state, o);
             if ((++state->Context->Counters->ObjectsTraced & 0xFFFF) == 0)
             {
@@ -163,7 +168,7 @@ internal static unsafe class ObjectTracer
         }
 
         ref readonly ManagedHeapLayout layout = ref state->Context->Managed;
-        nuint type = *(nuint*)o & ~layout.MethodTableUnmask;
+        nuint type = Peek.Word(state, o) & ~layout.MethodTableUnmask;
         return type != 0 && type != layout.FreeObjectMethodTable && IsType(state, type) && ByteCount(state, o) - 8 <= left;
     }
 
@@ -172,12 +177,12 @@ internal static unsafe class ObjectTracer
     public static nuint ByteCount(ChildState* state, nuint o)
     {
         ref readonly ManagedHeapLayout layout = ref state->Context->Managed;
-        nuint type = *(nuint*)o & ~layout.MethodTableUnmask;
-        uint flags = *(uint*)(type + (nuint)layout.FlagsOffset);
-        nuint byteCount = *(uint*)(type + (nuint)layout.BaseSizeOffset);
+        nuint type = Peek.Word(state, o) & ~layout.MethodTableUnmask;
+        uint flags = Peek.Half(state, type + (nuint)layout.FlagsOffset);
+        nuint byteCount = Peek.Half(state, type + (nuint)layout.BaseSizeOffset);
         if ((flags & HasComponentSize) != 0)
         {
-            byteCount += (nuint)(flags & 0xFFFF) * *(uint*)(o + (nuint)layout.ComponentCountOffset);
+            byteCount += (nuint)(flags & 0xFFFF) * Peek.Half(state, o + (nuint)layout.ComponentCountOffset);
         }
 
         return (byteCount + 7) & ~(nuint)7;
@@ -244,13 +249,13 @@ internal static unsafe class ObjectTracer
             return false;
         }
 
-        uint baseSize = *(uint*)(type + (nuint)layout.BaseSizeOffset);
+        uint baseSize = Peek.Half(state, type + (nuint)layout.BaseSizeOffset);
         if (baseSize is < MinimumBaseSize or >= MaximumBaseSize)
         {
             return false;
         }
 
-        nuint link = *(nuint*)(type + classOffset), canonical = type;
+        nuint link = Peek.Word(state, type + classOffset), canonical = type;
         if ((link & 1) != 0)
         {
             canonical = link & ~(nuint)1;
@@ -259,11 +264,11 @@ internal static unsafe class ObjectTracer
                 return false;
             }
 
-            link = *(nuint*)(canonical + classOffset);
+            link = Peek.Word(state, canonical + classOffset);
         }
 
         nuint back = link + (nuint)layout.ClassMethodTableOffset;
-        return link != 0 && (link & 7) == 0 && Extents.Contains(&state->Readable, back, 8) && *(nuint*)back == canonical;
+        return link != 0 && (link & 7) == 0 && Extents.Contains(&state->Readable, back, 8) && Peek.Word(state, back) == canonical;
     }
 
     // Committed bytes from address to the end of its piece of the heap; 0 when it lies in none.
@@ -362,7 +367,7 @@ internal static unsafe class ObjectTracer
                 return false;
             }
 
-            nuint type = *(nuint*)o & ~state->Context->Managed.MethodTableUnmask;
+            nuint type = Peek.Word(state, o) & ~state->Context->Managed.MethodTableUnmask;
             if (type != freeObject && !IsObject(state, o))
             {
                 return false;

@@ -83,6 +83,19 @@ internal static unsafe class RegisteredRoots
         return true;
     }
 
+    /// <summary>Copies the table, for a scan beside which it may change; −1 when there is no room for all.</summary>
+    // Safety: the caller has room for capacity entries; the table holds s_count while the lock is held.
+    public static int CopyTo(RootEntry* to, int capacity)
+    {
+        using SpinScope scope = SpinScope.Enter(ref s_lock, LockRank.Roots);
+        for (int i = 0; i < s_count && i < capacity; i++)
+        {
+            to[i] = s_table[i];
+        }
+
+        return s_count <= capacity ? s_count : -1;
+    }
+
     private static RootEntry* Find(MemoryRange range, PointerDecoder decoder)
     {
         for (int i = 0; i < s_count; i++)

@@ -105,7 +105,7 @@ internal static unsafe class RootScan
             return;
         }
 
-        if (mapping->Kind == MappingKind.Special || (mapping->Access & MappingAccess.Shared) != 0)
+        if (mapping->Kind == MappingKind.Special || ((mapping->Access & MappingAccess.Shared) != 0 && state->Reader == null))
         {
             return; // shared memory is no snapshot: the parent read it while everything stood still
         }

@@ -115,8 +115,8 @@ internal static unsafe class ThreadStacks
         }
 
         nuint block = mapping->End - state->StackTopByteCount;
-        bool looksLikeBlock = *(nuint*)block == block && *(nuint*)(block + SelfPointerOffset) == block;
-        return looksLikeBlock && *(int*)(block + state->ThreadIdOffset) <= 0 ? mapping->End - mapping->Start : 0;
+        bool looksLikeBlock = Peek.Word(state, block) == block && Peek.Word(state, block + SelfPointerOffset) == block;
+        return looksLikeBlock && (int)Peek.Half(state, block + state->ThreadIdOffset) <= 0 ? mapping->End - mapping->Start : 0;
     }
 
     /// <summary>
@@ -138,7 +138,7 @@ internal static unsafe class ThreadStacks
             }
 
             nuint top = mapping->End - block;
-            nuint offset = top > MaximumTopByteCount ? 0 : FindThreadId(block, thread->ThreadId);
+            nuint offset = top > MaximumTopByteCount ? 0 : FindThreadId(state, block, thread->ThreadId);
             if (offset == 0)
             {
                 continue;
@@ -157,11 +157,11 @@ internal static unsafe class ThreadStacks
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static nuint FindThreadId(nuint block, int threadId)
+    private static nuint FindThreadId(ChildState* state, nuint block, int threadId)
     {
         for (nuint offset = FirstThreadIdOffset; offset < LastThreadIdOffset; offset += 4)
         {
-            if (*(int*)(block + offset) == threadId)
+            if ((int)Peek.Half(state, block + offset) == threadId)
             {
                 return offset;
             }

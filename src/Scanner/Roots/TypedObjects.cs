@@ -22,8 +22,8 @@ internal static unsafe class TypedObjects
     public static void Scan(ChildState* state, nuint o, nuint end)
     {
         ref readonly ManagedHeapLayout managed = ref state->Context->Managed;
-        nuint type = *(nuint*)o & ~managed.MethodTableUnmask;
-        TypeLayout* layout = state->SafeMode == 0 ? Find(state->Context->Types, type) : null;
+        nuint type = Peek.Word(state, o) & ~managed.MethodTableUnmask;
+        TypeLayout* layout = Peek.IsAllowed(state) ? Find(state->Context->Types, type) : null;
         if (layout == null || layout->Words == TypeWords.Any)
         {
             Marker.ScanWords(state, o + 8, end);
@@ -39,8 +39,8 @@ internal static unsafe class TypedObjects
         if (layout->Words == TypeWords.Elements)
         {
             nuint elementByteCount = layout->StepCount * 4;
-            nuint element = o + *(uint*)(type + (nuint)managed.BaseSizeOffset) - 8;
-            for (nuint i = *(uint*)(o + (nuint)managed.ComponentCountOffset); i > 0; i--)
+            nuint element = o + Peek.Half(state, type + (nuint)managed.BaseSizeOffset) - 8;
+            for (nuint i = Peek.Half(state, o + (nuint)managed.ComponentCountOffset); i > 0 && element < end; i--)
             {
                 ScanMarked(state, layout, element, end);
                 element += elementByteCount;
@@ -92,7 +92,7 @@ internal static unsafe class TypedObjects
             nuint at = start + (step * 4);
             if ((layout->Marks[step >> 6] & (1UL << (int)(step & 63))) != 0 && at + 8 <= end)
             {
-                Marker.ScanWord(state, *(nuint*)at, at);
+                Marker.ScanWord(state, Peek.Word(state, at), at);
             }
         }
     }

@@ -108,6 +108,7 @@ internal sealed class DetectorSession : IDisposable
         {
             SampleIntervalBytes = _facts.Tracker.SampleIntervalBytes,
             CanFinalize = reason != ReportReason.Exit,
+            Mode = options.Scan,
             Heuristics = options.Heuristics,
             RemembersHolders = options.ScanInterval > TimeSpan.Zero && reason is ReportReason.Scan or ReportReason.Api,
         };

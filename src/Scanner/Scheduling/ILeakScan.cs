@@ -28,6 +28,13 @@ internal readonly record struct ScanParameters(
     /// <summary>By which signs a pointer into a block counts as one to its start.</summary>
     public InteriorHeuristics Heuristics { get; init; }
 
+    /// <summary>How the process is read.</summary>
+    public ScanMode Mode { get; init; }
+
+    /// <summary>Whether a scan that has begun shall be given up; null: never. Asked every few milliseconds while the process is
+    /// read as it runs; a snapshot goes to its end.</summary>
+    public Func<bool>? IsAborted { get; init; }
+
     /// <summary>Whether the process ends with this scan: blocks on their way are judged.</summary>
     public bool IsLast { get; init; }
 }

@@ -15,6 +15,9 @@ internal sealed class ScanRequest(ReportRequest report, CancellationToken cancel
     /// <summary>The report, when it is there.</summary>
     public Task<LeakReport> Result => _result.Task;
 
+    /// <summary>Whether its owner does not want it any more.</summary>
+    public bool IsCancelled => cancellation.IsCancellationRequested;
+
     /// <summary>Ends the request as cancelled when its owner asked for that; true when it needs no work any
     /// more.</summary>
     public bool EndIfCancelled()

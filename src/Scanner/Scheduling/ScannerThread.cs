@@ -31,6 +31,9 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
     private ILeakScan? _scan;
     private bool _isStopping;
 
+    // An exit waits: whatever scan runs beside the process is given up for it.
+    private bool _isExitWaiting;
+
     /// <summary>Whether the caller is the scanner thread itself.</summary>
     public bool IsCurrent => Thread.CurrentThread == _thread;
 
@@ -61,6 +64,7 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
             if (!_isStopping)
             {
                 _queue.Enqueue(request);
+                _isExitWaiting |= request.Report.Parameters.IsLast;
                 Monitor.PulseAll(_gate);
                 return;
             }
@@ -83,11 +87,11 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         {
             if (request is null)
             {
-                schedule.OnReport(Scan(schedule.CreateRequest()));
+                schedule.OnReport(Scan(schedule.CreateRequest(), waiting: null));
             }
             else if (!request.EndIfCancelled())
             {
-                request.Complete(Scan(request.Report));
+                request.Complete(Scan(request.Report, request));
             }
         }
 
@@ -146,8 +150,13 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         }
     }
 
-    private LeakReport Scan(in ReportRequest request)
+    // Order: each flag is a plain word that is set once; a stale answer costs the scan some milliseconds.
+    private bool IsToBeGivenUp(ScanRequest? waiting, bool isLast)
+        => Volatile.Read(ref _isStopping) || waiting?.IsCancelled == true || (!isLast && Volatile.Read(ref _isExitWaiting));
+
+    private LeakReport Scan(in ReportRequest request, ScanRequest? waiting)
     {
+        bool isLast = request.Parameters.IsLast;
         ReportBuilder builder = new(facts);
         try
         {
@@ -164,7 +173,7 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
             _scan ??= createScan();
             using ProvidedRoots provided = ProvidedRoots.Collect(LeakDetector.RootProviders);
             ReportRequest asked = provided.Extend(request);
-            using ScanOutcome outcome = _scan.Run(request.Parameters).Within(request.Check);
+            using ScanOutcome outcome = _scan.Run(request.Parameters with { IsAborted = () => IsToBeGivenUp(waiting, isLast) }).Within(request.Check);
             if (outcome.IsConclusive && !asked.HasGaps)
             {
                 request.Suspects?.Observe(outcome.Lost);

@@ -50,9 +50,23 @@ internal static unsafe class Classifier
         for (int i = 0; i < index->Count; i++)
         {
             byte reach = (byte)(index->State[i] & Reach.Mask);
-            if (reach is Reach.None or Reach.Weak && FreeChunks.IsFreed(state, i))
+            if (reach is not (Reach.None or Reach.Weak))
+            {
+                continue;
+            }
+
+            if (FreeChunks.IsFreed(state, i))
             {
                 index->State[i] |= Reach.Stale;
+            }
+
+            if (state->Context->GivenStarts != null && !LiveBlocks.IsSame(state, i))
+            {
+                // Freed by the application while it was scanned: asked last, since the record goes first.
+                index->State[i] |= Reach.Stale;
+            }
+            else if ((index->State[i] & Reach.Stale) != 0)
+            {
                 counters->FreedBehindOurBack.Blocks++;
                 counters->FreedBehindOurBack.Bytes += (long)ByteCount(state, i);
             }
@@ -243,6 +257,8 @@ internal static unsafe class Classifier
         nuint address = state->Index.Start[block];
         entry->Address = address;
         entry->BlockByteCount = ByteCount(state, block);
+        entry->IndirectBlocks = 0; // a look before this one may have written here
+        entry->IndirectBytes = 0;
         entry->Site = record->Site;
         entry->Ordinal = ((ulong)BirthTick(state, block) << PackedRecord.SequenceBits)
             | (record->Ordinal & ((1ul << PackedRecord.SequenceBits) - 1));
@@ -254,7 +270,7 @@ internal static unsafe class Classifier
         entry->HolderAddress = verdict == Verdict.Possible ? state->Holders[block].Address : 0;
         entry->HolderValue = verdict == Verdict.Possible ? state->Holders[block].Value : 0;
         nint wanted = entry->BlockByteCount < LostBlock.SampleByteCount ? (nint)entry->BlockByteCount : LostBlock.SampleByteCount;
-        nint got = SafeRead.Copy(state->OwnProcessId, address, entry->Sample, wanted);
+        nint got = Peek.Copy(state, address, entry->Sample, wanted);
         entry->SampleCount = (byte)(got < 0 ? 0 : got);
         entry->Checksum = state->Context->WantsChecksums != 0 && verdict != Verdict.Young
             ? ContentChecksum.Of(state, address, entry->BlockByteCount)

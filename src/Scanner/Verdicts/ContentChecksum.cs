@@ -26,7 +26,7 @@ internal static unsafe class ContentChecksum
         for (nuint at = 0; at < byteCount;)
         {
             nuint wanted = byteCount - at < state->SafeBufferByteCount ? byteCount - at : state->SafeBufferByteCount;
-            nint got = SafeRead.Copy(state->OwnProcessId, address + at, state->SafeBuffer, (nint)wanted);
+            nint got = Peek.Copy(state, address + at, state->SafeBuffer, (nint)wanted);
             if (got <= 0)
             {
                 break;

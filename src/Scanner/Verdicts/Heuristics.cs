@@ -172,9 +172,9 @@ internal static unsafe class Heuristics
             return false;
         }
 
-        if (state->SafeMode == 0)
+        if (Peek.IsAllowed(state))
         {
-            value = *(nuint*)address;
+            value = Peek.Word(state, address);
             return true;
         }
 

@@ -34,7 +34,7 @@ internal static unsafe class HolderPlaces
         if (note->Object != 0)
         {
             info->Kind = HolderKind.Object;
-            info->Container = *(nuint*)note->Object & ~state->Context->Managed.MethodTableUnmask;
+            info->Container = Peek.Word(state, note->Object) & ~state->Context->Managed.MethodTableUnmask;
             info->Offset = (long)(note->Address - note->Object);
             return;
         }

@@ -65,6 +65,18 @@ internal static class SampleWeight
         return chance;
     }
 
+    /// <summary>Takes a block out that was added.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void Take(ref EstimateSum sum, nuint byteCount, double interval)
+    {
+        EstimateSum one = default;
+        Add(ref one, byteCount, interval);
+        sum.Blocks -= one.Blocks;
+        sum.Bytes -= one.Bytes;
+        sum.BlocksVariance -= one.BlocksVariance;
+        sum.BytesVariance -= one.BytesVariance;
+    }
+
     /// <summary>Adds a block.</summary>
     [MethodImpl(ChildCode.Options)]
     public static void Add(ref EstimateSum sum, nuint byteCount, double interval)

@@ -76,4 +76,8 @@ internal enum ScanWarning : long
 
     /// <summary>Device memory was not read.</summary>
     DeviceMemorySkipped = 64,
+
+    /// <summary>The process could not be held long enough for a last look, and it moved too much for looks at its living memory to
+    /// agree. Inconclusive.</summary>
+    Unconfirmed = 128,
 }

@@ -24,6 +24,9 @@ internal abstract class ScanOutcome : IDisposable
     /// <summary>Totals and coverage. All zero when the snapshot failed.</summary>
     public required ScanCounters Counters { get; init; }
 
+    /// <summary>How the process was read.</summary>
+    public ScanManner Manner { get; init; } = ScanManner.Snapshot;
+
     /// <summary>How the managed heap was read, but for a child that had no memory for tracing (its warning says so).</summary>
     public ManagedHeapMode ManagedHeap { get; init; }
 
@@ -38,7 +41,7 @@ internal abstract class ScanOutcome : IDisposable
         && ((ScanWarning)Counters.Warnings & Inconclusive) == ScanWarning.None;
 
     private const ScanWarning Inconclusive = ScanWarning.ThreadsNotParked | ScanWarning.LiveMemoryUnread
-        | ScanWarning.TableOverflow | ScanWarning.MemoryUnreadable | ScanWarning.MappingsUnreadable;
+        | ScanWarning.TableOverflow | ScanWarning.MemoryUnreadable | ScanWarning.MappingsUnreadable | ScanWarning.Unconfirmed;
 
     /// <summary>The lost, possible and young blocks, definite first, unordered within a kind.</summary>
     public abstract ReadOnlySpan<LostBlock> Lost { get; }

@@ -45,6 +45,17 @@ internal static class HostProgram
             AppDomain.CurrentDomain.ProcessExit += static (_, _) => Marshal.FreeHGlobal(Marshal.AllocHGlobal(100));
             return PrintAndReturn(0);
         },
+        ["clone-and-reading-refused"] = static () =>
+        {
+            SystemCallFilter.RefuseForks();
+            SystemCallFilter.RefuseReads();
+            return PrintAndReturn(5);
+        },
+        ["only-clone-refused"] = static () =>
+        {
+            SystemCallFilter.RefuseForks();
+            return PrintAndReturn(5);
+        },
     };
 
     /// <summary>Loses a block and prints; what every program here does.</summary>

@@ -34,6 +34,15 @@ internal static unsafe class SystemCallFilter
     private const uint EPERM = 1;
     private const uint ENOSYS = 38;
 
+    /// <summary>From now on, in every thread, process_vm_readv fails with EPERM: as older container profiles have it.</summary>
+    public static void RefuseReads() => Install(
+    [
+        new(LoadWord, 0, 0, OffsetOfNumber),
+        new(JumpIfEqual, 0, 1, SYS_process_vm_readv),
+        new(Return, 0, 0, SECCOMP_RET_ERRNO | EPERM),
+        new(Return, 0, 0, SECCOMP_RET_ALLOW),
+    ]);
+
     /// <summary>From now on, in every thread, clone without CLONE_VM fails with EPERM.</summary>
     public static void RefuseForks() => Install(
     [
@@ -45,15 +54,6 @@ internal static unsafe class SystemCallFilter
         new(Return, 0, 0, SECCOMP_RET_ALLOW),
         new(Return, 0, 0, SECCOMP_RET_ERRNO | ENOSYS),
         new(Return, 0, 0, SECCOMP_RET_ERRNO | EPERM),
-    ]);
-
-    /// <summary>From now on, in every thread, nobody reads memory of a process by process_vm_readv.</summary>
-    public static void RefuseReads() => Install(
-    [
-        new(LoadWord, 0, 0, OffsetOfNumber),
-        new(JumpIfEqual, 0, 1, SYS_process_vm_readv),
-        new(Return, 0, 0, SECCOMP_RET_ERRNO | EPERM),
-        new(Return, 0, 0, SECCOMP_RET_ALLOW),
     ]);
 
     /// <summary>From now on, whoever asks for a signal at its parent's death dies: nobody but a scanning copy does.</summary>

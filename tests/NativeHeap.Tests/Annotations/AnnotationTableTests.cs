@@ -1,5 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Runtime.CompilerServices;
+using NativeLeak.Interop;
 using NativeLeak.NativeHeap.Annotations;
 
 namespace NativeLeak.NativeHeap.Tests.Annotations;
@@ -15,6 +16,39 @@ internal sealed class AnnotationTableTests
         Assert.That(Unsafe.SizeOf<BlockAnnotation>(), Is.EqualTo(BlockAnnotation.ByteCount));
         Assert.That(Unsafe.SizeOf<PoolRange>(), Is.EqualTo(PoolRange.ByteCount));
         Assert.That((annotation.Ordinal, annotation.Kind), Is.EqualTo((Ordinal, AnnotationKind.FirstSite)));
+    }
+
+    [Test]
+    public unsafe void ACopyShowsWhatTheTableHeldAndNothingThatCameLater([Values(0, 1, 100, 3000)] int count)
+    {
+        using TestPages pages = new();
+        AnnotationTable table = AnnotationTable.TryCreate(pages)!;
+        for (int i = 1; i <= count; i++)
+        {
+            Assert.That(table.TrySet((nuint)i * 16, 7, AnnotationKind.Tag, (ulong)i));
+        }
+
+        Assert.That(table.TryCopy(out FrozenAnnotations copy, out MemoryRange memory));
+        table.TrySet(16 * 100_000, 7, AnnotationKind.Tag, 1);
+        table.Drop(16, 7);
+        ulong slot = 0;
+
+        int found = 0;
+        for (int i = 1; i <= count; i++)
+        {
+            // Safety: the copy's pages are valid until they are given back.
+            slot = 0;
+            BlockAnnotation* note = FrozenAnnotations.Next(&copy, (nuint)i * 16, 7, ref slot);
+            found += note != null && note->First == (ulong)i ? 1 : 0;
+        }
+
+        slot = 0;
+        Assert.That(found, Is.EqualTo(count));
+        Assert.That(FrozenAnnotations.Next(&copy, 16 * 100_000, 7, ref slot) == null);
+        if (memory.ByteCount != 0)
+        {
+            pages.Release(memory.Start, memory.ByteCount);
+        }
     }
 
     [Test]

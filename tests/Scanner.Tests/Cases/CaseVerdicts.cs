@@ -110,7 +110,10 @@ internal static class CaseVerdicts
         int wanted = block.Definite + block.Indirect + block.Possible;
         if (wanted == 0 ? listed > 0 : listed > wanted || listed < wanted - block.Tolerance)
         {
-            differences.Add(new($"{block.Name} ({block.Size} bytes): {listed} listed instead of {wanted}", MayBeChance: false));
+            differences.Add(new($"{block.Name} ({block.Size} bytes): {listed} listed instead of {wanted}", MayBeChance: false)
+            {
+                IsMiss = listed < wanted,
+            });
         }
     }
 

@@ -52,6 +52,23 @@ internal sealed class HostSafetyTests
         Assert.That(watched.Visible, Is.EqualTo(plain.Visible));
     }
 
+    [TestCase("only-clone-refused")]
+    [TestCase("clone-and-reading-refused", Description = "process_vm_readv as well")]
+    public void WhereTheCloneIsRefusedTheRunningProgramIsReadAndTheReportIsConclusive(string host)
+    {
+        (ChildResult plain, ChildResult watched) = RunTwice(host);
+        JsonElement report = watched.RequiredReport;
+        JsonElement coverage = report.GetProperty("coverage");
+        Assert.Multiple(() =>
+        {
+            Assert.That(watched.Visible, Is.EqualTo(plain.Visible));
+            Assert.That(report.GetProperty("conclusive").GetBoolean(), Is.True, $"{coverage}");
+            Assert.That(report.GetProperty("leaks").GetArrayLength(), Is.EqualTo(1));
+            Assert.That(coverage.GetProperty("mode").GetString(), Is.EqualTo("concurrent"));
+            Assert.That(string.Join('\n', coverage.GetProperty("warnings").EnumerateArray()), Does.Contain("scan=auto").And.Contain("error 1"));
+        });
+    }
+
     [TestCase("/proc/self/report.json", TestName = "An unwritable folder is one line of errors and nothing else")]
     [TestCase("/nowhere/at/all/report.json", TestName = "A folder that does not exist is one line of errors and nothing else")]
     public void AnUnwritableReportIsOneLine(string path)
@@ -90,11 +107,11 @@ internal sealed class HostSafetyTests
         });
     }
 
-    private static (ChildResult Plain, ChildResult Watched) RunTwice(string host, int signal = 0)
+    private static (ChildResult Plain, ChildResult Watched) RunTwice(string host, int signal = 0, string options = "")
     {
         using ChildProgram plain = new(Artifacts.ProgramOf(Program), "--host", host);
         using ChildProgram watched = new(Artifacts.ProgramOf(Program), "--host", host);
-        return (plain.Run(signal), watched.UnderDetector().Run(signal));
+        return (plain.Run(signal), watched.UnderDetector(options).Run(signal));
     }
 
     private static string Text(JsonElement report, string group, string name)

@@ -17,6 +17,10 @@ internal sealed class LeakCaseTests
     [TestCaseSource(nameof(Names))]
     public void TheReportGivesTheVerdictsThatTheCaseDeclares(string name) => Check(name, static child => child);
 
+    [TestCaseSource(nameof(Names))]
+    public void TheSameHoldsForAScanOfTheRunningProcess(string name)
+        => Check(name, static child => child.With("NATIVELEAK_SCAN", "concurrent"), mayMiss: true);
+
     [TestCase("DOTNET_gcServer", "1")]
     [TestCase("DOTNET_gcConcurrent", "0")]
     [TestCase("DOTNET_TieredCompilation", "1")]
@@ -30,7 +34,8 @@ internal sealed class LeakCaseTests
         Assert.Multiple(() => Array.ForEach(names, name => Check(name, child => child.With(variable, value))));
     }
 
-    private static void Check(string name, Func<ChildProgram, ChildProgram> prepare)
+    // Where several looks must agree, a word of old data that only one of them met acquits: a miss may be chance there, too.
+    private static void Check(string name, Func<ChildProgram, ChildProgram> prepare, bool mayMiss = false)
     {
         LeakCase leakCase = CaseTable.Find(name)!;
         for (int attempt = 1; ; attempt++)
@@ -39,7 +44,7 @@ internal sealed class LeakCaseTests
             ChildResult result = prepare(child.UnderDetector(leakCase.Options)).Run();
             Assert.That(result.Visible, Is.EqualTo(((int?)0, "", "")), name);
             IReadOnlyList<VerdictDifference> differences = CaseVerdicts.Differences(leakCase, result.RequiredReport);
-            if (attempt == Attempts || !differences.Any() || differences.Any(difference => !difference.MayBeChance))
+            if (attempt == Attempts || !differences.Any() || differences.Any(difference => !difference.MayBeChance && !(mayMiss && difference.IsMiss)))
             {
                 Assert.That(differences, Is.Empty, name);
                 return;

@@ -20,13 +20,14 @@ internal sealed class ScanFaultTests
         | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
-    // In the present mode a refused copy means that there is no scan. Another mode may scan without one.
+    // Where a copy is asked for, a refused one means that there is no scan. By default the running process is scanned then
+    // (HostSafetyTests).
     [TestCase("clone-refused", "(clone: error 1)")]
     [TestCase("clone-over-the-limit", "(clone: error 11)")]
     [TestCase("child-killed", "the scanning process died in each of 3 attempts (stage 0); wait status 0x1f")]
     public void WithoutACopyThereIsNoScanAndTheReportSaysWhy(string host, string reason)
     {
-        JsonElement report = Run(host);
+        JsonElement report = Run(host, "scan=snapshot");
         Assert.Multiple(() =>
         {
             Assert.That(IsConclusive(report), Is.False);
@@ -125,9 +126,9 @@ internal sealed class ScanFaultTests
         }
     }
 
-    private static JsonElement Run(string host)
+    private static JsonElement Run(string host, string options = "")
     {
-        (ChildResult plain, ChildResult watched) = RunTwice(host);
+        (ChildResult plain, ChildResult watched) = RunTwice(host, options);
         if (plain.ExitCode == FaultProgram.NotSupported)
         {
             Assert.Ignore("this system has no such thing");

@@ -9,5 +9,8 @@ namespace NativeLeak.Scanner.Tests.Cases;
 /// </param>
 internal sealed record VerdictDifference(string Text, bool MayBeChance)
 {
+    /// <summary>Whether all that is wrong is that lost blocks are not listed.</summary>
+    public bool IsMiss { get; init; }
+
     public override string ToString() => Text;
 }

@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
+using NativeLeak.Marking;
 using NativeLeak.Roots;
 using NativeLeak.Verdicts;
 
@@ -100,7 +101,8 @@ internal sealed unsafe class FrailRootTests
         bool Judge(nuint word, nuint size)
         {
             *first = word;
-            return FrailRoots.IsFastChunk(world.Mappings, heap + Chunk, size);
+            ChildState state = default;
+            return FrailRoots.IsFastChunk(&state, world.Mappings, heap + Chunk, size);
         }
 
         Assert.Multiple(() =>

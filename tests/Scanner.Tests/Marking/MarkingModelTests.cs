@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using FsCheck;
 using FsCheck.Fluent;
+using NativeLeak.Marking;
 using NativeLeak.Verdicts;
 
 namespace NativeLeak.Scanner.Tests.Marking;
@@ -12,11 +13,20 @@ internal sealed unsafe class MarkingModelTests
     [Test]
     public void Random_graphs_get_the_verdicts_of_the_plain_model()
     {
-        Prop.ForAll(Arb.From(Gen.Choose(0, int.MaxValue - 1)), (int seed) => Check(seed))
+        Prop.ForAll(Arb.From(Gen.Choose(0, int.MaxValue - 1)), (int seed) => Check(seed, reader: null))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(1500));
     }
 
-    private static bool Check(int seed)
+    [Test]
+    public void And_the_same_ones_when_memory_is_read_as_that_of_a_living_process()
+    {
+        using ConcurrentBuffers buffers = ConcurrentBuffers.TryCreate()!;
+        buffers.Reader->ProcessId = Environment.ProcessId;
+        Prop.ForAll(Arb.From(Gen.Choose(0, int.MaxValue - 1)), (int seed) => Check(seed, buffers.Reader))
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(500));
+    }
+
+    private static bool Check(int seed, LiveReader* reader)
     {
         Random random = new(seed);
         int count = random.Next(0, 40);
@@ -47,6 +57,12 @@ internal sealed unsafe class MarkingModelTests
                     edges[i].Add(Point(random, address, size, address[i] + at));
                 }
             }
+        }
+
+        if (reader != null)
+        {
+            LiveReader.Reset(reader);
+            world.Context.Reader = reader;
         }
 
         world.Scan();

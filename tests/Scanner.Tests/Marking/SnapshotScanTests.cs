@@ -9,6 +9,7 @@ using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Records;
 using NativeLeak.Questions;
 using NativeLeak.Verdicts;
+using static NativeLeak.Scanner.Tests.Marking.PlantedBlocks;
 
 namespace NativeLeak.Scanner.Tests.Marking;
 
@@ -17,9 +18,6 @@ namespace NativeLeak.Scanner.Tests.Marking;
 [NonParallelizable]
 internal sealed unsafe class SnapshotScanTests
 {
-    private const nuint FreshByteCount = 1 << 30, UsedByteCount = 2 << 20, FirstOffset = 4096;
-
-    private static nuint s_fresh;
     private static nint s_holder;
     private static object? s_object;
     private SnapshotScan _scan = null!;
@@ -28,14 +26,7 @@ internal sealed unsafe class SnapshotScanTests
     public void Start()
     {
         AllocationRecorder.Start(16);
-
-        // Blocks in the middle of a gigabyte that nobody has used: in the C heap, stale pointers of the runtime's own would
-        // make them possible now and then. Not pages of the detector's: those are no memory of the application.
-        s_fresh = (nuint)RawSyscall.Invoke(SyscallNumber.Mmap, 0, (nint)FreshByteCount, 0, 0x4022, -1) + (FreshByteCount / 2);
-        Assert.That(RawSyscall.Invoke(SyscallNumber.Mprotect, (nint)s_fresh, (nint)UsedByteCount, 3) == 0, Is.True);
-
-        // Where mappings meet, lists of mappings hold the address: no block begins there.
-        s_fresh += FirstOffset;
+        Prepare();
         Thread scanner = new(() => _scan = new SnapshotScan(Platform.Snapshots));
         scanner.Start();
         scanner.Join();
@@ -259,57 +250,6 @@ internal sealed unsafe class SnapshotScanTests
         scanner.Start();
         scanner.Join();
         return outcome!;
-    }
-
-    private static Verdict VerdictOf(ScanOutcome outcome, nuint hidden)
-    {
-        foreach (ref readonly LostBlock lost in outcome.Lost)
-        {
-            if (~lost.Address == hidden)
-            {
-                return lost.Verdict;
-            }
-        }
-
-        return Verdict.Reachable;
-    }
-
-    // On a thread of its own, which ends: no stale copy of the address stays in this thread's frames. Nor in its own: the
-    // next thread, the scanner's, is likely to get the same stack, and the holes of its frames would show the old words.
-    private static nuint OnThread(Func<nuint> plant)
-    {
-        nuint result = 0;
-        Thread thread = new(() =>
-        {
-            result = plant();
-            ScrubStack();
-        });
-        thread.Start();
-        thread.Join();
-        return result;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ScrubStack()
-    {
-        const int ByteCount = 128 * 1024;
-        byte* dead = stackalloc byte[ByteCount];
-        NativeMemory.Fill(dead, ByteCount, 0x5C);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static nuint Allocate(nuint byteCount)
-    {
-        nuint block = s_fresh;
-        s_fresh += 4096;
-        RecordTable.Insert(block, byteCount, AllocationApi.NativeMemoryAlloc, BlockFlags.None, 0);
-        return block;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Free(nuint block)
-    {
-        Assert.That(RecordTable.TryRemove(block, out _));
     }
 
     private sealed class Holder

@@ -19,7 +19,7 @@ internal sealed class JsonReportWriterTests
     private const string Schema = "{schema:string,tool:{name:string,version:string},"
         + "process:{pid:number,name:string,runtime:string,os:string,startedAt:string,reportedAt:string,reason:string},"
         + "conclusive:true,"
-        + "coverage:{tier:string,unseen:[string],mode:string,managedHeap:string,managedHeapReason:null,threadsFound:number,"
+        + "coverage:{tier:string,unseen:[string],mode:string,looks:number,atRest:true,managedHeap:string,managedHeapReason:null,threadsFound:number,"
         + "threadsParked:number,rootBytes:number,blockBytes:number,unreadableBytes:number,warnings:[string]},"
         + "scan:{number:number,pauseMilliseconds:number,durationMilliseconds:number},check:null,"
         + "totals:{live:" + Total + ",reachable:" + Total + ",definite:" + Total + ",indirect:" + Total + ",possible:" + Total

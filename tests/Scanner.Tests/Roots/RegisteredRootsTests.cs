@@ -23,6 +23,22 @@ internal sealed unsafe class RegisteredRootsTests
     }
 
     [Test]
+    public void ACopyHoldsEveryRangeOrNone()
+    {
+        RootRegistration first = LeakDetector.RegisterRoot((void*)0x1000, 64), second = LeakDetector.RegisterRoot((void*)0x2000, 64);
+        int count = RegisteredRoots.Count;
+        RootEntry* copy = stackalloc RootEntry[64];
+        Assert.Multiple(() =>
+        {
+            Assert.That(RegisteredRoots.CopyTo(copy, 64), Is.EqualTo(count));
+            Assert.That(new Span<RootEntry>(copy, count).ToArray().Select(static entry => entry.Start), Does.Contain((nuint)0x1000).And.Contain((nuint)0x2000));
+            Assert.That(RegisteredRoots.CopyTo(copy, count - 1), Is.EqualTo(-1));
+        });
+        first.Dispose();
+        second.Dispose();
+    }
+
+    [Test]
     public void AnUnmatchedRemovalIsHarmless()
         => Assert.That(RegisteredRoots.Remove(new MemoryRange(0x9000, 0x9001)), Is.False);
 

@@ -15,6 +15,14 @@ internal sealed class LifeCycleTests
         Assert.That(result.Output, Is.EqualTo($"before=1 told={expected}\n"), result.Error);
     }
 
+    [TestCase(0, 1)]
+    [TestCase(1, 2)]
+    public void AndByAScanOfTheRunningProcessToo(int minimumUnreferencedScans, int expected)
+    {
+        ExitResult result = ExitApp.Run("first-told minimum=" + minimumUnreferencedScans, ("NATIVELEAK_SCAN", "concurrent"));
+        Assert.That(result.Output, Is.EqualTo($"before=1 told={expected}\n"), result.Error);
+    }
+
     [TestCase(1, "while-writing=0")]
     [TestCase(0, "while-writing=1", Description = "The control: without a second look it is reported while it is written.")]
     public void ABlockThatIsStillWrittenIsNotReportedUntilThatEnds(int minimumUnreferencedScans, string expected)

@@ -1,0 +1,100 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using NativeLeak.ExitApps;
+using NativeLeak.Options;
+using NativeLeak.Scheduling;
+using NativeLeak.Verdicts;
+
+namespace NativeLeak.Scanner.Tests.Scheduling;
+
+/// <summary>Who makes a scan of the running process end early: it asks every few milliseconds.</summary>
+[TestFixture]
+internal sealed class GivenUpScanTests
+{
+    [Test]
+    public void StopEndsTheScanThatRuns()
+    {
+        using LongScan scan = new(rounds: 1);
+        using DetectorSession session = Start(scan);
+        Task<LeakReport> report = session.ScanAsync(CancellationToken.None);
+        scan.Began.Wait();
+        Assert.That(scan.IsAborted, Is.False, "nobody asked yet");
+        session.Dispose();
+        report.Wait();
+        Assert.That(scan.IsAborted, Is.True);
+    }
+
+    [Test]
+    public void ACancelledRequestEndsItsScan()
+    {
+        using LongScan scan = new(rounds: 1);
+        using DetectorSession session = Start(scan);
+        using CancellationTokenSource cancellation = new();
+        Task<LeakReport> report = session.ScanAsync(cancellation.Token);
+        scan.Began.Wait(CancellationToken.None);
+        cancellation.Cancel();
+        Assert.That(async () => await report, Throws.InstanceOf<OperationCanceledException>());
+        scan.Ended.Wait(CancellationToken.None);
+        Assert.That(scan.IsAborted, Is.True);
+    }
+
+    [Test]
+    public void AnExitDoesNotWaitForAnotherScanAndItsOwnIsNotGivenUp()
+    {
+        using LongScan scan = new(rounds: 1);
+        using DetectorSession session = Start(scan);
+        Task<LeakReport> report = session.ScanAsync(CancellationToken.None);
+        scan.Began.Wait();
+        LeakReport atExit = session.MakeExitReport(ReportReason.Exit, TimeSpan.FromMinutes(1));
+        Assert.Multiple(() =>
+        {
+            Assert.That(report.IsCompleted, Is.True);
+            Assert.That(scan.WasLastGivenUp, Is.False);
+            Assert.That(atExit.Scan.Number, Is.EqualTo(2));
+        });
+    }
+
+    private static DetectorSession Start(ILeakScan scan)
+    {
+        Scanner.Tests.Options.FakeOptionSource source = new();
+        source.Variables["NATIVELEAK_OPTIONS"] = "first_scan=off,report_at=none";
+        OptionSet set = source.Read();
+        DetectorSession session = new(new LeakDetectorOptions(set), new FakeFacts(), () => scan, TimeSpan.FromMinutes(1));
+        session.Start();
+        return session;
+    }
+
+    // Runs until it is given up, the given number of times.
+    private sealed class LongScan(int rounds) : ILeakScan, IDisposable
+    {
+        private Func<bool>? _isAborted;
+        private int _number;
+
+        public ManualResetEventSlim Began { get; } = new();
+
+        public ManualResetEventSlim Ended { get; } = new();
+
+        public bool IsAborted => _isAborted?.Invoke() == true;
+
+        public bool WasLastGivenUp { get; private set; }
+
+        public ScanOutcome Run(in ScanParameters parameters)
+        {
+            _isAborted = parameters.IsAborted;
+            Began.Set();
+            if (_number++ < rounds)
+            {
+                SpinWait.SpinUntil(() => IsAborted);
+            }
+
+            WasLastGivenUp = IsAborted;
+            Ended.Set();
+            return FakeOutcome.Numbered(_number);
+        }
+
+        public void Dispose()
+        {
+            Began.Dispose();
+            Ended.Dispose();
+        }
+    }
+}
