@@ -97,17 +97,13 @@ internal static unsafe class Marker
         int block = (int)item.Extent;
         state->CurrentBlock = item.Start;
         byte marks = state->Index.State[block];
-        if ((marks & (Reach.Hinted | Reach.Fragmented)) == 0)
-        {
-            ScanWords(state, item.Start, state->Index.End[block]);
-        }
-        else if ((marks & Reach.Hinted) != 0)
+        if ((marks & Reach.Hinted) != 0)
         {
             HintedBlocks.ScanBlock(state, block);
         }
         else
         {
-            Extents.ScanReadableParts(state, item.Start, state->Index.End[block]);
+            ScanContents(state, block, item.Start, state->Index.End[block]);
         }
 
         state->CurrentBlock = 0;
