@@ -64,15 +64,15 @@ internal sealed unsafe class FaultyEngine(ChildFault fault) : ISnapshotEngine
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static void DieOnce(SnapshotView* view, void* context) => DieUntil(view, context, 2);
+    private static void DieOnce(SnapshotView* view, void* context) => DieUntil(view, context, ScanContext.ProbeFirst);
 
     [MethodImpl(ChildCode.Options)]
-    private static void DieTwice(SnapshotView* view, void* context) => DieUntil(view, context, 3);
+    private static void DieTwice(SnapshotView* view, void* context) => DieUntil(view, context, ScanContext.CopyFirst);
 
     [MethodImpl(ChildCode.Options)]
-    private static void DieUntil(SnapshotView* view, void* context, int attempt)
+    private static void DieUntil(SnapshotView* view, void* context, int caution)
     {
-        if (((ScanContext*)context)->Attempt < attempt)
+        if (((ScanContext*)context)->Caution < caution)
         {
             Die(view, context);
         }
