@@ -18,6 +18,9 @@ internal static unsafe class Graph
 
     private const int LostPerHundred = 1, ChainLength = 4, Pointers = 4, FreshFrom = 20;
 
+    // Four mebibytes: as much as the C heap had of others' before, in any run that was seen.
+    private const long LeastFresh = 50_000;
+
     // The only root.
     private static nuint s_root;
 
@@ -33,7 +36,7 @@ internal static unsafe class Graph
     {
         Xorshift random = new();
         long lost = count * LostPerHundred / 100 / ChainLength * ChainLength, kept = count - lost;
-        long fresh = count / FreshFrom;
+        long fresh = Math.Min(Math.Max(count / FreshFrom, LeastFresh), count / 2);
         nuint* keep = List(kept);
         Hidden = List(lost);
         LostCount = lost;

@@ -30,7 +30,7 @@
 #endif
 
 #define NOINLINE __attribute__((noinline))
-enum { BLOCK_BYTES = 64, POINTERS = 4, LOST_PER_HUNDRED = 1, CHAIN = 4, FRESH_FROM = 20, MOST_CHECKS = 100 };
+enum { BLOCK_BYTES = 64, POINTERS = 4, LOST_PER_HUNDRED = 1, CHAIN = 4, FRESH_FROM = 20, LEAST_FRESH = 50000, MOST_CHECKS = 100 };
 static const size_t big_bytes = (size_t)64 << 20;
 
 static uint64_t state = 88172645463325252u;
@@ -137,6 +137,8 @@ static void shuffle(uintptr_t *list, long count)
 static NOINLINE void build_graph(long count, long lost)
 {
     long kept = count - lost, fresh = count / FRESH_FROM;
+    fresh = fresh < LEAST_FRESH ? LEAST_FRESH : fresh;
+    fresh = fresh > count / 2 ? count / 2 : fresh;
     uintptr_t *keep = list_of(kept);
     uint8_t *is_lost = list_of(count / 8);
     hidden = list_of(lost);

@@ -53,7 +53,9 @@ internal sealed unsafe class SnapshotFaultTests
         // In a process of its own: the limit grows with each copy that is thrown away.
         ActorEnding ending = ActorProcess.Run("ends-while-held");
         Assert.That(ending.ExitCode, Is.Zero, ending.ToString());
-        Assert.That(ending.Output, Is.EqualTo("Completed attempts 2 before 2 state 0 exists False\n"));
+        // The next copy does not list the thread any more, finds it ended, or holds it once more before it can end.
+        string[] states = ["0", $"{(int)ThreadParkState.Parked + 1}", $"{(int)ThreadParkState.Gone + 1}"];
+        Assert.That(states.Select(static state => $"Completed attempts 2 before 2 state {state} exists False\n"), Does.Contain(ending.Output));
     }
 
     [Test]
