@@ -35,30 +35,30 @@ internal static unsafe class DeltaPrograms
     {
         Start();
         Tell("nothing");
-        Run(static () => Alloc(1337));
+        EndedThread.Run(static () => Alloc(1337));
         Tell("first");
-        Run(static () => s_holder = Alloc(23_023));
+        EndedThread.Run(static () => s_holder = Alloc(23_023));
         Tell("held");
-        Run(static () => s_holder = 0);
+        EndedThread.Run(static () => s_holder = 0);
         Tell("last");
     }
 
     private static void Delta()
     {
         Start();
-        Run(static () => s_hidden = ~(nuint)(s_holder = Alloc(10_010)));
+        EndedThread.Run(static () => s_hidden = ~(nuint)(s_holder = Alloc(10_010)));
         Tell("reachable");
-        Run(static () => s_holder = 0);
+        EndedThread.Run(static () => s_holder = 0);
         Tell("lost");
-        Run(static () => Alloc(2_021));
+        EndedThread.Run(static () => Alloc(2_021));
         Tell("more");
-        Run(static () => Alloc(6_065));
+        EndedThread.Run(static () => Alloc(6_065));
         Tell("again");
-        Run(static () => s_holder = (nint)~s_hidden);
+        EndedThread.Run(static () => s_holder = (nint)~s_hidden);
         Tell("regained");
-        Run(static () => s_holder = 0);
+        EndedThread.Run(static () => s_holder = 0);
         Tell("lost-again");
-        Run(static () => Marshal.FreeHGlobal((nint)~s_hidden));
+        EndedThread.Run(static () => Marshal.FreeHGlobal((nint)~s_hidden));
         Tell("freed");
     }
 
@@ -66,13 +66,13 @@ internal static unsafe class DeltaPrograms
     private static void ScopeTotals()
     {
         Start();
-        Run(static () => s_hidden = ~(nuint)Alloc(1_600));
+        EndedThread.Run(static () => s_hidden = ~(nuint)Alloc(1_600));
         Check("same-sum", static () =>
         {
             Marshal.FreeHGlobal((nint)~s_hidden);
             Alloc(1_600);
         });
-        Run(static () => s_hidden = ~(nuint)Alloc(1_700));
+        EndedThread.Run(static () => s_hidden = ~(nuint)Alloc(1_700));
         Check("only-frees", static () => Marshal.FreeHGlobal((nint)~s_hidden));
         Check("fewer-frees", static () =>
         {
@@ -81,7 +81,7 @@ internal static unsafe class DeltaPrograms
             Marshal.FreeHGlobal(first);
         });
         using LeakCheck cancelled = LeakScope.Check("cancelled");
-        Run(static () => Alloc(1_900));
+        EndedThread.Run(static () => Alloc(1_900));
         try
         {
             cancelled.End(new CancellationToken(canceled: true));
@@ -97,7 +97,7 @@ internal static unsafe class DeltaPrograms
     private static void Check(string name, ThreadStart body)
     {
         using LeakCheck check = LeakScope.Check(name);
-        Run(body);
+        EndedThread.Run(body);
         Console.WriteLine($"{name}={Text(check.End())}");
     }
 
@@ -105,7 +105,7 @@ internal static unsafe class DeltaPrograms
     {
         int[] sizes = [0, 1, 2, 3, 4, 32, 64, 1_024, 2_048, 4_096, 32 << 20];
         Start();
-        Run(() =>
+        EndedThread.Run(() =>
         {
             for (int i = 0; i < sizes.Length; i++)
             {
@@ -144,7 +144,7 @@ internal static unsafe class DeltaPrograms
 
         if (lose != 0)
         {
-            Run(() => Alloc(lose));
+            EndedThread.Run(() => Alloc(lose));
         }
 
         int conclusive = 0;
@@ -192,18 +192,6 @@ internal static unsafe class DeltaPrograms
     private static string Text(LeakReport report) => string.Join(
         ',', report.Leaks.SelectMany(static leak => leak.Samples).Select(static sample => sample.ByteCount).Order());
 
-    // On a thread that ends, so that nothing of it keeps the block.
-    private static void Run(ThreadStart action)
-    {
-        Thread thread = new(() =>
-        {
-            action();
-            Scrub();
-        });
-        thread.Start();
-        thread.Join();
-    }
-
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static nint Alloc(int byteCount, bool clear = true)
     {
@@ -214,13 +202,5 @@ internal static unsafe class DeltaPrograms
         }
 
         return block;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Scrub()
-    {
-        const int ByteCount = 64 * 1024;
-        byte* dead = stackalloc byte[ByteCount];
-        NativeMemory.Fill(dead, ByteCount, 0x5C);
     }
 }

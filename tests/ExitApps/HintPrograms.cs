@@ -7,7 +7,6 @@ namespace NativeLeak.ExitApps;
 /// <summary>Programs that use hints, checks and providers with the real detector; each prints lines name=value.</summary>
 internal static unsafe class HintPrograms
 {
-    private const int ScrubByteCount = 128 * 1024;
     private const int Attempts = 20;
 
     /// <summary>Runs the program of that name; false when there is none.</summary>
@@ -36,7 +35,7 @@ internal static unsafe class HintPrograms
     private static void Checks()
     {
         Start();
-        Run(static () => Leak(111));
+        EndedThread.Run(static () => Leak(111));
         using Barrier together = new(2);
         string[] told = new string[2];
         Thread[] tests = [.. Enumerable.Range(0, 2).Select(number => new Thread(() => told[number] = Test(number, together)))];
@@ -45,18 +44,18 @@ internal static unsafe class HintPrograms
         Array.ForEach(told, Console.WriteLine);
 
         using LeakCheck outer = LeakScope.Check("outer");
-        Run(static () => Leak(500));
+        EndedThread.Run(static () => Leak(500));
         using LeakCheck inner = LeakScope.Check("inner");
-        Run(static () => Leak(600));
+        EndedThread.Run(static () => Leak(600));
         using (LeakScope.Disable())
         {
-            Run(static () => Leak(700));
+            EndedThread.Run(static () => Leak(700));
         }
 
         Tell(inner.End());
-        Run(static () => Leak(800));
+        EndedThread.Run(static () => Leak(800));
         Tell(outer.End());
-        Run(static () => Leak(900));
+        EndedThread.Run(static () => Leak(900));
         Tell(outer.End());
         LeakReport all = LeakDetector.Scan();
         Tell(all);
@@ -67,7 +66,7 @@ internal static unsafe class HintPrograms
     {
         using LeakCheck check = LeakScope.Check("test " + number);
         together.SignalAndWait();
-        Run(() => Use(number == 1, 300 + number));
+        EndedThread.Run(() => Use(number == 1, 300 + number));
         // A worker of the pool, which works for whoever comes: it takes the check along.
         Task.Factory.StartNew(() => Use(number == 1, 400 + number), CancellationToken.None,
             TaskCreationOptions.LongRunning, TaskScheduler.Default).Wait();
@@ -85,7 +84,7 @@ internal static unsafe class HintPrograms
             Marshal.FreeHGlobal(block);
         }
 
-        Scrub();
+        EndedThread.Scrub();
     }
 
     private static void DisposeChecks()
@@ -99,12 +98,12 @@ internal static unsafe class HintPrograms
         Start();
         using (LeakScope.Check("clean"))
         {
-            Run(static () => Use(false, 100));
+            EndedThread.Run(static () => Use(false, 100));
         }
 
         using (LeakScope.Check("leaky"))
         {
-            Run(static () => Leak(200));
+            EndedThread.Run(static () => Leak(200));
         }
 
         isRaised.Wait(TimeSpan.FromMinutes(1));
@@ -116,7 +115,7 @@ internal static unsafe class HintPrograms
         nuint hidden = 0;
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
-            Run(() => hidden = ~(nuint)Leak(640));
+            EndedThread.Run(() => hidden = ~(nuint)Leak(640));
             SpinWait.SpinUntil(static () => LeakDetector.Scan().Totals.Young.Blocks == 0, TimeSpan.FromMinutes(1));
             if (LeakDetector.Scan().Totals.Definite.Blocks == 1)
             {
@@ -124,10 +123,10 @@ internal static unsafe class HintPrograms
             }
 
             // A word of old data happens to point into it: another one.
-            Run(() => Marshal.FreeHGlobal((nint)~hidden));
+            EndedThread.Run(() => Marshal.FreeHGlobal((nint)~hidden));
         }
 
-        Run(() => Console.WriteLine("hinted=" + LeakHints.TransientLeak((void*)~hidden)));
+        EndedThread.Run(() => Console.WriteLine("hinted=" + LeakHints.TransientLeak((void*)~hidden)));
         for (int i = 0; i < 3; i++)
         {
             ReportTotals totals = LeakDetector.Scan().Totals;
@@ -139,7 +138,7 @@ internal static unsafe class HintPrograms
     {
         Start();
         nuint hidden = 0;
-        Run(() => hidden = ~(nuint)Leak(640));
+        EndedThread.Run(() => hidden = ~(nuint)Leak(640));
         RootProvider provider = roots => roots.AddPointer((void*)~hidden);
         LeakDetector.RootProviders.Add(provider);
         Tell(LeakDetector.Scan());
@@ -174,7 +173,7 @@ internal static unsafe class HintPrograms
     {
         Start();
         nuint hidden = 0;
-        Run(() => hidden = ~(nuint)Leak(640));
+        EndedThread.Run(() => hidden = ~(nuint)Leak(640));
         using ManualResetEventSlim mayReturn = new(), hasReturned = new();
         bool? late = null;
         int calls = 0;
@@ -216,7 +215,7 @@ internal static unsafe class HintPrograms
         for (int i = 0; i < 6; i++)
         {
             int number = i;
-            Run(() => Tagged(number));
+            EndedThread.Run(() => Tagged(number));
         }
 
         // Whatever their kind: a word of old data may point into one of them.
@@ -237,7 +236,7 @@ internal static unsafe class HintPrograms
             LeakHints.Tag((void*)block, number % 2 == 0 ? "even" : "odd");
         }
 
-        Scrub();
+        EndedThread.Scrub();
     }
 
     private static void Overlap()
@@ -289,30 +288,11 @@ internal static unsafe class HintPrograms
         => $"check={report.Check ?? "none"} conclusive={report.IsConclusive} sizes="
             + string.Join(',', report.Leaks.SelectMany(static leak => leak.Samples).Select(static sample => sample.ByteCount).Order());
 
-    // On a thread that ends, so that nothing of it keeps the block.
-    private static void Run(ThreadStart action)
-    {
-        Thread thread = new(() =>
-        {
-            action();
-            Scrub();
-        });
-        thread.Start();
-        thread.Join();
-    }
-
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static nint Leak(int byteCount)
     {
         nint block = Marshal.AllocHGlobal(byteCount);
         NativeMemory.Clear((void*)block, (nuint)byteCount);
         return block;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Scrub()
-    {
-        byte* dead = stackalloc byte[ScrubByteCount];
-        NativeMemory.Fill(dead, ScrubByteCount, 0x5C);
     }
 }

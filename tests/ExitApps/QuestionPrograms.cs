@@ -9,7 +9,6 @@ namespace NativeLeak.ExitApps;
 /// <summary>A program that asks the real detector about blocks of its own; prints each answer behind a line "# question".</summary>
 internal static unsafe class QuestionPrograms
 {
-    private const int ScrubByteCount = 128 * 1024;
     private const int ChildOffset = 24;
 
     private static nint s_value;
@@ -30,7 +29,8 @@ internal static unsafe class QuestionPrograms
         });
         // Complements: the questions' own numbers must hold nothing.
         nuint[] hidden = new nuint[4];
-        Run(() => Plant(hidden));
+        EndedThread.Run(() => Plant(hidden));
+        EndedThread.Scrub();
         Ask("static", "who", hidden[0]);
         Ask("field", "who", hidden[1]);
         Ask("child", "who", hidden[2]);
@@ -79,22 +79,6 @@ internal static unsafe class QuestionPrograms
     {
         Console.WriteLine("# " + question);
         Console.Write(answer.Text);
-    }
-
-    // What the planting frames held is overwritten before anybody asks.
-    private static void Run(Action plant)
-    {
-        Thread thread = new(() => plant());
-        thread.Start();
-        thread.Join();
-        Scrub();
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Scrub()
-    {
-        byte* dead = stackalloc byte[ScrubByteCount];
-        NativeMemory.Clear(dead, ScrubByteCount);
     }
 
     private sealed class Owner(nint address)

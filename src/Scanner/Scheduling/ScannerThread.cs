@@ -78,9 +78,10 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         // What this thread allocates is the detector's.
         using DetectorThread.Scope scope = DetectorThread.Enter();
         schedule.Begin();
-        if (IsIdle(s_warmUpDelay))
+        // A scan that is due before keeps its time.
+        if (schedule.DueIn() is not { } due || due > s_warmUpDelay)
         {
-            AllocationRecorder.WarmUp();
+            WarmUpWhenIdle();
         }
 
         while (TryTakeWork(out ScanRequest? request))
@@ -98,6 +99,14 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         while (_queue.TryDequeue(out ScanRequest? late))
         {
             late.Complete(new ReportBuilder(facts).BuildFailed("the detector is stopped", late.Report));
+        }
+    }
+
+    private void WarmUpWhenIdle()
+    {
+        if (IsIdle(s_warmUpDelay))
+        {
+            AllocationRecorder.WarmUp();
         }
     }
 
