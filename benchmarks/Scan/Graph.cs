@@ -18,8 +18,8 @@ internal static unsafe class Graph
 
     private const int LostPerHundred = 1, ChainLength = 4, Pointers = 4, FreshFrom = 20;
 
-    // Four mebibytes: as much as the C heap had of others' before, in any run that was seen.
-    private const long LeastFresh = 50_000;
+    // Sixteen mebibytes: about as much as the C heap had of others' before, and gave back from its top.
+    private const long LeastFresh = 200_000;
 
     // The only root.
     private static nuint s_root;

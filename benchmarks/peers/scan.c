@@ -30,7 +30,7 @@
 #endif
 
 #define NOINLINE __attribute__((noinline))
-enum { BLOCK_BYTES = 64, POINTERS = 4, LOST_PER_HUNDRED = 1, CHAIN = 4, FRESH_FROM = 20, LEAST_FRESH = 50000, MOST_CHECKS = 100 };
+enum { BLOCK_BYTES = 64, POINTERS = 4, LOST_PER_HUNDRED = 1, CHAIN = 4, FRESH_FROM = 20, LEAST_FRESH = 200000, MOST_CHECKS = 100 };
 static const size_t big_bytes = (size_t)64 << 20;
 
 static uint64_t state = 88172645463325252u;

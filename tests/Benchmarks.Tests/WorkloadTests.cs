@@ -70,6 +70,8 @@ internal sealed class WorkloadTests
         });
     }
 
+    // Once in a while a stale word of the process points into a planted block, which is then rightly called possible.
+    [Retry(2)]
     [TestCase("1", "0", "nativeleak-1")]
     [TestCase("2", "0", "nativeleak")]
     [TestCase("2", "1", "nativeleak-holders")]
