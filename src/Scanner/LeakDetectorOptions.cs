@@ -96,11 +96,21 @@ public sealed class LeakDetectorOptions
         set => Assign(OptionKey.FailOn, value);
     }
 
-    /// <summary>Which ends of the process are reported. Default: all that can be.</summary>
+    /// <summary>When reports are written that nobody asks for. Default: whenever one can be.</summary>
     public ReportOccasions ReportAt
     {
         get => _set.Get<ReportOccasions>(OptionKey.ReportAt);
         set => Assign(OptionKey.ReportAt, value);
+    }
+
+    /// <summary>Time between checkpoints: reports that are written while the program runs, also whenever the bytes of live
+    /// blocks have doubled, so that one is there when the process is killed (SIGKILL, out of memory). A file holds the last of
+    /// them until the report of the exit replaces it; on stderr only what is new is told. Zero, the default: none.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative time.</exception>
+    public TimeSpan Checkpoint
+    {
+        get => (TimeSpan)_set.Get(OptionKey.Checkpoint);
+        set => AssignTime(OptionKey.Checkpoint, value);
     }
 
     /// <summary>Younger blocks are not judged by a scan while the program runs (an exit scan judges all). Default: 5 s,

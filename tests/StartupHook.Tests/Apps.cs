@@ -20,6 +20,12 @@ internal static class Apps
 
     public static string CarryingApp => Of("CarryingApp");
 
+    public static string RestrictedRun => Of("RestrictedRun");
+
+    public static string ServiceApp => Of("ServiceApp");
+
+    public static string TestedApp => Of("TestedApp");
+
     public static string Detector => Of("NativeLeak.Scanner");
 
     public static string Trampoline => Of("NativeLeak.StartupHook");

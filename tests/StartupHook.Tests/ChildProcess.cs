@@ -24,6 +24,21 @@ internal static class ChildProcess
 
     public static ChildResult Run(string file, string[] arguments, params (string Name, string? Value)[] variables)
     {
+        using Process process = Process.Start(Prepare(file, arguments, variables))!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(s_patience))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"{file} {string.Join(' ', arguments)} hangs");
+        }
+
+        return new ChildResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+
+    /// <summary>How to start a program in a clean environment of ours.</summary>
+    public static ProcessStartInfo Prepare(string file, string[] arguments, (string Name, string? Value)[] variables)
+    {
         ProcessStartInfo start = new(file, arguments)
         {
             RedirectStandardOutput = true,
@@ -44,15 +59,6 @@ internal static class ChildProcess
             start.Environment[name] = value;
         }
 
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(s_patience))
-        {
-            process.Kill(entireProcessTree: true);
-            Assert.Fail($"{file} {string.Join(' ', arguments)} hangs");
-        }
-
-        return new ChildResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+        return start;
     }
 }

@@ -1,6 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: another way to fault-safe copies, for sandboxes that refuse process_vm_readv.
-// Who calls it: the concurrent scan opens and closes it; SafeRead.Copy goes through it meanwhile.
+// Who calls it: each scan opens and closes it; SafeRead.Copy goes through it meanwhile.
 // The one idea: a read from the process's own memory file is a read by the kernel as well, and it takes a descriptor of which
 // nothing but a wrong copy can come should somebody close it: a position is given with each read, and nothing is written.
 // Safety: proofs read a local.
@@ -11,7 +11,10 @@ namespace NativeLeak.Interop.Linux;
 /// <summary>/proc/self/mem. One at a time; the scanner thread's.</summary>
 internal static unsafe class MemoryFile
 {
-    private const nint OpenReadOnlyCloseOnExec = 0x80000;
+    /// <summary>How it is opened: O_RDONLY | O_CLOEXEC.</summary>
+    public const nint OpenReadOnlyCloseOnExec = 0x80000;
+
+    private const nint NoDescriptor = int.MaxValue; // more than any table holds
 
     private static nint s_file;
 
@@ -52,6 +55,11 @@ internal static unsafe class MemoryFile
             $"process_vm_readv is refused (error {-first}), and /proc/self/mem cannot be read (error {(file < 0 ? -file : ErrorNumber.EIO)})");
         return false;
     }
+
+    /// <summary>As <see cref="TryOpen"/>, for a snapshot: its child reads through a file of its own, for which it needs a table of
+    /// descriptors of its own (close_range, Linux 5.9).</summary>
+    public static bool TryOpenForSnapshot()
+        => RawSyscall.Invoke(SyscallNumber.CloseRange, NoDescriptor, NoDescriptor) == 0 && TryOpen(out _);
 
     /// <summary>Whether copies still are what stands in memory: a descriptor could have been closed by the application.</summary>
     public static bool IsSound() => Prove((int)RawSyscall.Invoke(SyscallNumber.Getpid)) == sizeof(ulong);

@@ -65,6 +65,8 @@ internal static unsafe class SnapshotChild
             RawSyscall.Invoke(SyscallNumber.Write, descriptor, (nint)zone->OutOfMemoryScore, 4);
             RawSyscall.Invoke(SyscallNumber.Close, descriptor);
         }
+
+        SafeRead.OpenChildsOwn(zone->MemoryFilePath);
     }
 
     [MethodImpl(ChildCode.Options)]

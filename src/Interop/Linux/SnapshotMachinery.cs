@@ -97,6 +97,7 @@ internal static unsafe partial class SnapshotMachinery
         zone->ChildName = Text(texts, "nativeleak-scan");
         zone->OutOfMemoryScorePath = Text(texts + 64, "/proc/self/oom_score_adj");
         zone->OutOfMemoryScore = Text(texts + 128, "1000");
+        zone->MemoryFilePath = Text(texts + 192, "/proc/self/mem");
         zone->View = (SnapshotView*)sharedPages;
         zone->Control = (ParkingControl*)(sharedPages + PageByteCount);
         zone->Slots = (ParkingSlot*)(sharedPages + (2 * PageByteCount));

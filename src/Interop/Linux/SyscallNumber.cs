@@ -6,7 +6,7 @@ namespace NativeLeak.Interop.Linux;
 internal static class SyscallNumber
 {
     public const nint Read = 0, Write = 1, Open = 2, Close = 3, Poll = 7, Lseek = 8, Mmap = 9, Mprotect = 10, Munmap = 11,
-        RtSigaction = 13, RtSigprocmask = 14, Pread64 = 17, Mincore = 27, Madvise = 28, Getpid = 39, Clone = 56, Wait4 = 61,
+        RtSigaction = 13, RtSigprocmask = 14, Pread64 = 17, Mincore = 27, Madvise = 28, Dup2 = 33, Getpid = 39, Clone = 56, Wait4 = 61,
         Kill = 62,
         Uname = 63, Rename = 82, Unlink = 87, GetRlimit = 97, Getppid = 110, Prctl = 157, SetRlimit = 160, Gettid = 186,
         Futex = 202,

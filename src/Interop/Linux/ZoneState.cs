@@ -29,6 +29,7 @@ internal unsafe struct ZoneState
     public byte* ChildName;
     public byte* OutOfMemoryScorePath;
     public byte* OutOfMemoryScore;
+    public byte* MemoryFilePath;
     public delegate*<nint> StackPointer;    // machine code, called without a transition
     public delegate*<nuint> ThreadControlBlock;
 

@@ -169,6 +169,27 @@ internal sealed unsafe class SnapshotScan : ILeakScan
     /// <summary>Takes the snapshot, and again as long as that can help.</summary>
     internal SnapshotResult Take()
     {
+        // Where even that is refused, what only the parent can read counts as unreadable.
+        bool reads = MemoryFile.TryOpenForSnapshot();
+        try
+        {
+            SnapshotResult result = TakeAsOftenAsItHelps();
+            return reads && result.Status == SnapshotStatus.Completed && !MemoryFile.IsSound()
+                ? result with
+                {
+                    Status = SnapshotStatus.ReadingUnavailable,
+                    Detail = "the descriptor of /proc/self/mem was closed by the application",
+                }
+                : result;
+        }
+        finally
+        {
+            MemoryFile.Close();
+        }
+    }
+
+    private SnapshotResult TakeAsOftenAsItHelps()
+    {
         ScanContext* scan = &_context->Scan;
         SnapshotRequest request = new()
         {

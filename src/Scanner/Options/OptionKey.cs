@@ -10,6 +10,7 @@ internal enum OptionKey
     ExitCode,
     FailOn,
     ReportAt,
+    Checkpoint,
     MinimumAge,
     MinimumUnreferencedScans,
     MaximumLeaks,

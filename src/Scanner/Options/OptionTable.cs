@@ -31,8 +31,10 @@ internal static class OptionTable
             "Exit code that replaces 0 when fail_on is met.") { Maximum = 255 },
         new(OptionKey.FailOn, "fail_on", OptionKind.Choice, FailOn.Definite, "none|definite|possible|reachable",
             "What must be found to change the exit code (none when the environment started the detector)."),
-        new(OptionKey.ReportAt, "report_at", OptionKind.Set, ReportOccasions.Exit | ReportOccasions.Signal,
-            "exit,signal", "Which ends of the process are reported."),
+        new(OptionKey.ReportAt, "report_at", OptionKind.Set, ReportOccasions.Exit | ReportOccasions.Signal | ReportOccasions.Checkpoint,
+            "exit,signal,checkpoint", "When reports are written: at which ends of the process, and at checkpoints."),
+        new(OptionKey.Checkpoint, "checkpoint", OptionKind.Duration, TimeSpan.Zero, "duration",
+            "Time between reports that are written in case the process is killed, and whenever live bytes double; 0 or off: none."),
         // 5 s as kmemleak's MSECS_MIN_AGE.
         new(OptionKey.MinimumAge, "min_age", OptionKind.Duration, TimeSpan.FromSeconds(5), "duration",
             "Younger blocks are not judged by a scan while the program runs; the exit scan judges all."),

@@ -1,7 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 namespace NativeLeak;
 
-/// <summary>Which ends of the process are reported (option <c>report_at</c>).</summary>
+/// <summary>When reports are written that nobody asks for (option <c>report_at</c>).</summary>
 [Flags]
 public enum ReportOccasions
 {
@@ -13,4 +13,8 @@ public enum ReportOccasions
 
     /// <summary>SIGTERM, SIGINT, SIGHUP and SIGQUIT, when they really end the process.</summary>
     Signal = 2,
+
+    /// <summary>While the process runs, at intervals and whenever live bytes double, if
+    /// <see cref="LeakDetectorOptions.Checkpoint"/> is set.</summary>
+    Checkpoint = 4,
 }

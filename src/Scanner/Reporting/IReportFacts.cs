@@ -42,6 +42,9 @@ internal interface IReportFacts
     /// <summary>The recorder's level, counters and memory.</summary>
     ReportedTracker Tracker { get; }
 
+    /// <summary>Bytes of the recorded blocks that are live. Cost: one sum of counters.</summary>
+    long LiveBytes => 0;
+
     /// <summary>Counts the live blocks of each site.</summary>
     IReadOnlyList<SiteCount> CountSites();
 

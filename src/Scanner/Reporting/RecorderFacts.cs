@@ -88,6 +88,9 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
     public ReportedTracker Tracker => TrackerFacts.Describe(level);
 
     /// <inheritdoc/>
+    public long LiveBytes => RecordTable.Counters.LiveBytes;
+
+    /// <inheritdoc/>
     public IReadOnlyList<SiteCount> CountSites() => RecordTable.IsInitialized ? SiteCensus.Take() : [];
 
     /// <inheritdoc/>

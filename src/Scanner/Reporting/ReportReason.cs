@@ -15,4 +15,7 @@ public enum ReportReason
 
     /// <summary>Code asked (<see cref="LeakDetector.Scan"/>).</summary>
     Api,
+
+    /// <summary>A checkpoint was due (option <c>checkpoint</c>).</summary>
+    Checkpoint,
 }

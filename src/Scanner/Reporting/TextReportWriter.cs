@@ -87,6 +87,7 @@ internal sealed class TextReportWriter
     {
         ReportReason.Exit => "at exit",
         ReportReason.Signal => "on a signal that ends the process",
+        ReportReason.Checkpoint => "at a checkpoint",
         _ when _report.Check is { } check => $"in the check {check}",
         ReportReason.Scan => $"found by scheduled scan {_report.Scan.Number}",
         _ => "on request",

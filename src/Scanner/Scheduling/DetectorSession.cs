@@ -19,6 +19,7 @@ internal sealed class DetectorSession : IDisposable
     private readonly ExitReporter _exit;
     private LeakDetectorOptions _options;
     private string? _listenerFailure;
+    private bool _hasCheckpoint;
 
     /// <summary>Creates a detector that does nothing yet.</summary>
     /// <param name="options">Its options.</param>
@@ -30,7 +31,11 @@ internal sealed class DetectorSession : IDisposable
     {
         _options = options;
         _facts = facts;
-        _scanner = new ScannerThread(createScan, facts, new ScanSchedule(this, TimeProvider.System));
+        _scanner = new ScannerThread(createScan, facts,
+        [
+            new ScanSchedule(this, TimeProvider.System),
+            new CheckpointSchedule(this, () => facts.LiveBytes, TimeProvider.System),
+        ]);
         _exit = new ExitReporter(this, exitWaitLimit);
     }
 
@@ -50,6 +55,9 @@ internal sealed class DetectorSession : IDisposable
 
     /// <summary>Whether scans judge blocks: at level count they only count them.</summary>
     public bool Judges => _facts.Tracker.Level != DetectorLevel.Count;
+
+    /// <summary>What was told already; the scanner thread's own.</summary>
+    public LeakHistory History { get; } = new();
 
     /// <summary>Starts the thread and listens to the ends of the process.</summary>
     public void Start()
@@ -154,6 +162,27 @@ internal sealed class DetectorSession : IDisposable
         if (found.Count > 0 && LeaksFound is { } listeners && HasListeners())
         {
             ThreadPool.UnsafeQueueUserWorkItem(_ => Tell(listeners, new LeaksFoundEventArgs(report, found)), null);
+        }
+    }
+
+    /// <summary>Writes a checkpoint: to a file as a whole, over the one before; to stderr when it has news. Called on the
+    /// scanner thread.</summary>
+    public void OnCheckpoint(LeakReport report)
+    {
+        LeakDetectorOptions options = Options;
+        if (ReportPath.IsStandardError(options.LogPath))
+        {
+            bool hasNews = History.TakeNew(report.Leaks).Count > 0 | History.TakeNew(report.Misuse).Count > 0;
+            if (hasNews || !Judges)
+            {
+                ReportOutput.Write(report, options);
+            }
+        }
+        else if (report.IsConclusive || !_hasCheckpoint)
+        {
+            // A scan that was cut short must not take the place of one that was not.
+            _hasCheckpoint |= report.IsConclusive;
+            ReportOutput.Write(report, options);
         }
     }
 

@@ -3,22 +3,20 @@ using NativeLeak.Reporting;
 
 namespace NativeLeak.Scheduling;
 
-/// <summary>When scans run that nobody asks for, and what becomes of their reports. All members but the constructor are
-/// called on the scanner thread.</summary>
+/// <summary>When scans run that nobody asks for, and what becomes of their reports.</summary>
 /// <param name="session">Whose options and listeners count.</param>
 /// <param name="clock">The time; tests have one of their own.</param>
-internal sealed class ScanSchedule(DetectorSession session, TimeProvider clock)
+internal sealed class ScanSchedule(DetectorSession session, TimeProvider clock) : IScanOccasion
 {
     // Long enough for a pointer in a register or in a message to arrive somewhere; short beside any interval.
     private static readonly TimeSpan s_confirmationDelay = TimeSpan.FromMilliseconds(250);
 
-    private readonly LeakHistory _history = new();
     private readonly SuspectHistory _suspects = new();
     private long _last;
     private TimeSpan _delay;
     private bool _isConfirming;
 
-    /// <summary>Starts the clock.</summary>
+    /// <inheritdoc/>
     public void Begin()
     {
         // Without verdicts there is no news to tell.
@@ -26,17 +24,20 @@ internal sealed class ScanSchedule(DetectorSession session, TimeProvider clock)
         _last = clock.GetTimestamp();
     }
 
-    /// <summary>Time until the next scan (zero or less: now); null when there is none.</summary>
+    /// <inheritdoc/>
     public TimeSpan? DueIn() => _delay > TimeSpan.Zero ? _delay - clock.GetElapsedTime(_last) : null;
 
-    /// <summary>What a scheduled scan is asked for.</summary>
-    public ReportRequest CreateRequest()
+    /// <inheritdoc/>
+    public bool TryCreateRequest(out ReportRequest request)
     {
-        ReportRequest request = session.CreateRequest(ReportReason.Scan, session.Options.MinimumAge);
+        request = session.CreateRequest(ReportReason.Scan, session.Options.MinimumAge);
         _suspects.MinimumUnreferencedScans = session.Options.MinimumUnreferencedScans;
-        return _suspects.MinimumUnreferencedScans == 0
-            ? request
-            : request with { Suspects = _suspects, Parameters = request.Parameters with { WantsChecksums = true } };
+        if (_suspects.MinimumUnreferencedScans > 0)
+        {
+            request = request with { Suspects = _suspects, Parameters = request.Parameters with { WantsChecksums = true } };
+        }
+
+        return true;
     }
 
     /// <summary>Tells what a scheduled scan found that is new, and plans the next.</summary>
@@ -53,8 +54,8 @@ internal sealed class ScanSchedule(DetectorSession session, TimeProvider clock)
             return;
         }
 
-        IReadOnlyList<LeakGroup> found = _history.TakeNew(report.Leaks);
-        IReadOnlyList<MisuseGroup> misuse = _history.TakeNew(report.Misuse);
+        IReadOnlyList<LeakGroup> found = session.History.TakeNew(report.Leaks);
+        IReadOnlyList<MisuseGroup> misuse = session.History.TakeNew(report.Misuse);
         if (found.Count > 0 || misuse.Count > 0)
         {
             session.OnLeaksFound(report, found, misuse);

@@ -15,8 +15,8 @@ namespace NativeLeak.Scheduling;
 /// <summary>The dedicated scanner thread.</summary>
 /// <param name="createScan">Makes the scan; called once, on the thread, before its first use.</param>
 /// <param name="facts">What reports need beside outcomes.</param>
-/// <param name="schedule">When to scan without being asked.</param>
-internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts facts, ScanSchedule schedule)
+/// <param name="occasions">What scans without being asked; of two that are due the first has its turn.</param>
+internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts facts, IScanOccasion[] occasions)
 {
     // A wait of Monitor takes at most int.MaxValue milliseconds; a longer one just wakes in between.
     private static readonly TimeSpan s_longestWait = TimeSpan.FromDays(20);
@@ -77,18 +77,22 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
     {
         // What this thread allocates is the detector's.
         using DetectorThread.Scope scope = DetectorThread.Enter();
-        schedule.Begin();
+        foreach (IScanOccasion each in occasions)
+        {
+            each.Begin();
+        }
+
         // A scan that is due before keeps its time.
-        if (schedule.DueIn() is not { } due || due > s_warmUpDelay)
+        if (FindNext(out TimeSpan due) is null || due > s_warmUpDelay)
         {
             WarmUpWhenIdle();
         }
 
-        while (TryTakeWork(out ScanRequest? request))
+        while (TryTakeWork(out ScanRequest? request, out IScanOccasion? occasion))
         {
             if (request is null)
             {
-                schedule.OnReport(Scan(schedule.CreateRequest(), waiting: null));
+                TakeTurn(occasion!);
             }
             else if (!request.EndIfCancelled())
             {
@@ -124,14 +128,37 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         }
     }
 
-    // False: stop. A null request: the schedule's turn.
-    private bool TryTakeWork(out ScanRequest? request)
+    private void TakeTurn(IScanOccasion occasion)
+    {
+        if (occasion.TryCreateRequest(out ReportRequest request))
+        {
+            occasion.OnReport(Scan(request, waiting: null));
+        }
+    }
+
+    // The occasion that is due first, and when; null when none ever is.
+    private IScanOccasion? FindNext(out TimeSpan due)
+    {
+        (IScanOccasion? next, due) = (null, TimeSpan.MaxValue);
+        foreach (IScanOccasion occasion in occasions)
+        {
+            if (occasion.DueIn() is { } time && time < due)
+            {
+                (next, due) = (occasion, time);
+            }
+        }
+
+        return next;
+    }
+
+    // False: stop. A null request: the occasion's turn.
+    private bool TryTakeWork(out ScanRequest? request, out IScanOccasion? occasion)
     {
         lock (_gate)
         {
             while (true)
             {
-                request = null;
+                (request, occasion) = (null, null);
                 if (_isStopping)
                 {
                     return false;
@@ -142,18 +169,19 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
                     return true;
                 }
 
-                TimeSpan? due = schedule.DueIn();
-                if (due is null)
+                IScanOccasion? next = FindNext(out TimeSpan due);
+                if (next is null)
                 {
                     Monitor.Wait(_gate);
                 }
-                else if (due.Value <= TimeSpan.Zero)
+                else if (due <= TimeSpan.Zero)
                 {
+                    occasion = next;
                     return true;
                 }
                 else
                 {
-                    Monitor.Wait(_gate, due.Value < s_longestWait ? due.Value : s_longestWait);
+                    Monitor.Wait(_gate, due < s_longestWait ? due : s_longestWait);
                 }
             }
         }

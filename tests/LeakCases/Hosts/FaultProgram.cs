@@ -37,6 +37,8 @@ internal static unsafe class FaultProgram
         ["clone-over-the-limit"] = static () => With(AllowNoMoreProcesses),
         ["child-killed"] = static () => With(SystemCallFilter.KillWhoAsksToDieWithItsParent),
         ["reads-refused"] = static () => With(SystemCallFilter.RefuseReads),
+        ["every-read-refused"] = static () => With(SystemCallFilter.RefuseReadsAndMemoryFile),
+        ["reads-refused-beside-guard-region"] = static () => HoldBesideGuardRegion() ? With(SystemCallFilter.RefuseReads) : NotSupported,
         ["signal-blocked"] = static () => With(static () => PlantingThread.StartActor(BlockSignalAndRun)),
         ["unreadable-page"] = static () => With(static () => HoldInBlock(3, readable: 0)),
         ["readable-pages"] = static () => With(static () => HoldInBlock(3, readable: 1)),

@@ -22,6 +22,8 @@ internal static unsafe class SystemCallFilter
 
     private const uint OffsetOfNumber = 0;
     private const uint OffsetOfFirstArgument = 16;
+    private const uint OffsetOfHighFourthArgument = 44;
+    private const uint SYS_pread64 = 17;
     private const uint SYS_clone = 56;
     private const uint SYS_prctl = 157;
     private const uint SYS_process_vm_readv = 310;
@@ -41,6 +43,18 @@ internal static unsafe class SystemCallFilter
         new(JumpIfEqual, 0, 1, SYS_process_vm_readv),
         new(Return, 0, 0, SECCOMP_RET_ERRNO | EPERM),
         new(Return, 0, 0, SECCOMP_RET_ALLOW),
+    ]);
+
+    /// <summary>As <see cref="RefuseReads"/>, and so do reads from places above 4 GiB in a file: of the memory file, that is.</summary>
+    public static void RefuseReadsAndMemoryFile() => Install(
+    [
+        new(LoadWord, 0, 0, OffsetOfNumber),
+        new(JumpIfEqual, 4, 0, SYS_process_vm_readv),
+        new(JumpIfEqual, 0, 2, SYS_pread64),
+        new(LoadWord, 0, 0, OffsetOfHighFourthArgument),
+        new(JumpIfEqual, 0, 1, 0),
+        new(Return, 0, 0, SECCOMP_RET_ALLOW),
+        new(Return, 0, 0, SECCOMP_RET_ERRNO | EPERM),
     ]);
 
     /// <summary>From now on, in every thread, clone without CLONE_VM fails with EPERM.</summary>
