@@ -197,6 +197,33 @@ public sealed class LeakDetectorOptions
         set => Assign(OptionKey.Heuristics, value & InteriorHeuristics.All);
     }
 
+    /// <summary>Files that say which leaks are known and not reported: paths, separated by commas or semicolons. They are read for
+    /// each report; what is wrong in them is a warning of the report. Default: none.</summary>
+    /// <exception cref="ArgumentNullException">Set to null.</exception>
+    public string Suppressions
+    {
+        get => _set.Get<string>(OptionKey.Suppressions);
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            Assign(OptionKey.Suppressions, value);
+        }
+    }
+
+    /// <summary>Whether a text report says what suppressions hid. Default: yes, as in LeakSanitizer.</summary>
+    public bool PrintsSuppressions
+    {
+        get => _set.Get<bool>(OptionKey.PrintSuppressions);
+        set => Assign(OptionKey.PrintSuppressions, value);
+    }
+
+    /// <summary>Whether a text report shows for each leak the line that would suppress it. Default: no.</summary>
+    public bool GeneratesSuppressions
+    {
+        get => _set.Get<bool>(OptionKey.GenerateSuppressions);
+        set => Assign(OptionKey.GenerateSuppressions, value);
+    }
+
     /// <summary>Bytes of freed memory that are held back, filled with 0xDD and checked for writes; freed blocks
     /// there make double frees certain. 0, the default: none. Read once, when recording starts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>

@@ -51,6 +51,9 @@ public sealed record LeakReport
     /// frees, writes to freed blocks. Each place once, with a count.</summary>
     public IReadOnlyList<MisuseGroup> Misuse { get; init; } = [];
 
+    /// <summary>The suppressions that held, each with what it hid; those that hid nothing are there too.</summary>
+    public IReadOnlyList<SuppressionTotal> Suppressions { get; init; } = [];
+
     /// <summary>Groups that <see cref="LeakDetectorOptions.MaximumLeaks"/> cut off <see cref="Leaks"/>.</summary>
     public int OmittedGroups { get; init; }
 

@@ -65,6 +65,14 @@ internal static class OptionTable
         new(OptionKey.Heuristics, "heuristics", OptionKind.Set, InteriorHeuristics.None,
             "none|all|length64,newarray,header,multipleinheritance",
             "Signs by which a pointer into a block counts as one to its start."),
+        new(OptionKey.Suppressions, "suppressions", OptionKind.Names, string.Empty, "files",
+            "Files that say which leaks are known and not reported."),
+        // 1 as in LeakSanitizer.
+        new(OptionKey.PrintSuppressions, "print_suppressions", OptionKind.Boolean, true, "0|1",
+            "Whether a text report says what suppressions hid (with verbosity=1, also which hid nothing)."),
+        // As Valgrind's.
+        new(OptionKey.GenerateSuppressions, "gen_suppressions", OptionKind.Boolean, false, "0|1",
+            "Whether a text report shows for each leak the line that would suppress it."),
         // 0 as in a program without us; AddressSanitizer's quarantine_size_mb is 256.
         new(OptionKey.Quarantine, "quarantine", OptionKind.ByteCount, 0L, "bytes",
             "Freed memory that is held back and checked for writes; 0: none."),

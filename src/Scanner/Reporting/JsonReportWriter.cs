@@ -7,6 +7,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using NativeLeak.Suppressing;
 
 namespace NativeLeak.Reporting;
 
@@ -64,13 +65,28 @@ internal static class JsonReportWriter
             }
 
             json.WriteEndArray();
-            json.WriteStartArray("suppressions");
-            json.WriteEndArray();
+            WriteSuppressions(json, report.Suppressions);
             json.WriteEndObject();
         }
 
         buffer.Write("\n"u8);
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WriteSuppressions(Utf8JsonWriter json, IReadOnlyList<SuppressionTotal> suppressions)
+    {
+        json.WriteStartArray("suppressions");
+        foreach (SuppressionTotal suppression in suppressions)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", suppression.Name);
+            json.WriteString("source", suppression.Source);
+            json.WriteNumber("blocks", suppression.Hidden.Blocks);
+            json.WriteNumber("bytes", suppression.Hidden.Bytes);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteProcess(Utf8JsonWriter json, ReportedProcess process)
@@ -161,6 +177,7 @@ internal static class JsonReportWriter
 
         json.WriteEndArray();
         json.WriteString("evidence", group.Evidence);
+        json.WriteString("suppression", SuppressionGenerator.Write(group));
         HeldFacts.WriteHolders(json, group);
         LevelJson.WriteEstimate(json, "estimate", group.Estimate);
         json.WriteEndObject();

@@ -30,6 +30,24 @@ internal static class MethodNames
         }
     }
 
+    /// <summary>The method as the source has it, for the body of an async or iterator method: the one that starts it. Never
+    /// throws.</summary>
+    public static MethodBase SourceMethod(MethodBase method)
+    {
+        try
+        {
+            return method.Name == "MoveNext" && method.DeclaringType is { } type && CSharpTypeName.IsMadeUp(type)
+                && FindStarter(type) is { } starter
+                ? starter
+                : method;
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // As in Describe.
+            return method;
+        }
+    }
+
     /// <summary>What tells two methods with the same description apart (two lambdas in one method), without counting
     /// the members around them: their number within the method.</summary>
     public static string LambdaOrdinal(MethodBase method)

@@ -6,6 +6,7 @@ using System.Globalization;
 using NativeLeak.Interop;
 using NativeLeak.NativeHeap.Records;
 using NativeLeak.Roots;
+using NativeLeak.Suppressing;
 using NativeLeak.Verdicts;
 
 namespace NativeLeak.Reporting;
@@ -25,8 +26,11 @@ internal sealed class ReportBuilder(IReportFacts facts)
     {
         ScanCounters counters = outcome.Counters;
         ReportedTracker tracker = facts.Tracker;
-        UnconfirmedTotals unconfirmed = new();
-        List<GroupTally> tallies = Sort(Count(outcome.Lost, outcome.Details, request, unconfirmed));
+        KindSums unconfirmed = new();
+        List<ListedBlock> blocks = List(outcome.Lost, request, unconfirmed);
+        SuppressionSet suppressions = new(request.Suppressions, DateOnly.FromDateTime(outcome.StartedAt.UtcDateTime));
+        HiddenBlocks hidden = HiddenBlocks.Find(outcome.Lost, blocks, suppressions);
+        List<GroupTally> tallies = Sort(Count(outcome.Lost, outcome.Details, request, blocks, hidden));
         int shown = request.MaximumGroups == 0 ? tallies.Count : Math.Min(tallies.Count, request.MaximumGroups);
         BlockTotal omitted = default;
         foreach (GroupTally tally in tallies.Skip(shown))
@@ -34,7 +38,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
             omitted += tally.Total;
         }
 
-        List<string> warnings = [.. ScanSentences.Describe(outcome), .. facts.Warnings, .. request.Warnings];
+        List<string> warnings = [.. ScanSentences.Describe(outcome), .. facts.Warnings, .. request.Warnings, .. suppressions.Warnings];
         List<LeakGroup> groups = BuildGroups(tallies.Take(shown), outcome, warnings);
         AddOmissions(warnings, tallies.Count - shown, omitted, counters.LostCount, outcome.Lost.Length);
         return new LeakReport
@@ -45,7 +49,12 @@ internal sealed class ReportBuilder(IReportFacts facts)
             Check = request.CheckName,
             Coverage = Cover(outcome, warnings),
             Scan = new ReportedScan(outcome.Number, outcome.Snapshot.PauseTime, outcome.Duration),
-            Totals = unconfirmed.TakeFrom(Totals(counters)),
+            Totals = hidden.Sums.TakeFrom(unconfirmed.TakeFrom(Totals(counters))) with
+            {
+                Unconfirmed = unconfirmed.All,
+                Suppressed = hidden.Sums.All,
+            },
+            Suppressions = hidden.Totals,
             Estimates = Estimates.Of(counters, request.Parameters.SampleIntervalBytes),
             Heuristics = HeldFacts.Saved(counters, request.Parameters.Heuristics),
             Leaks = groups,
@@ -90,12 +99,11 @@ internal sealed class ReportBuilder(IReportFacts facts)
         return MisuseDescriber.Describe(found, new FrameDescriber(symbols));
     }
 
-    private IEnumerable<GroupTally> Count(
-        ReadOnlySpan<LostBlock> lost, ReadOnlySpan<LostDetail> details, in ReportRequest request,
-        UnconfirmedTotals unconfirmed)
+    // The blocks that are lost, as far as that is confirmed.
+    private List<ListedBlock> List(ReadOnlySpan<LostBlock> lost, in ReportRequest request, KindSums unconfirmed)
     {
         SiteIndex sites = new(facts);
-        Dictionary<(string Identity, LeakKind Kind, string? Tag), GroupTally> tallies = [];
+        List<ListedBlock> blocks = [];
         for (int i = 0; i < lost.Length; i++)
         {
             ref readonly LostBlock block = ref lost[i];
@@ -116,7 +124,24 @@ internal sealed class ReportBuilder(IReportFacts facts)
 
             ReportedSite site = sites.Get(block.Site, (AllocationApi)block.Api);
             site = BlockNotes.SiteOf(block, site, sites);
-            string? tag = BlockNotes.TagOf(block);
+            blocks.Add(new ListedBlock(i, kind, site, BlockNotes.TagOf(block)));
+        }
+
+        return blocks;
+    }
+
+    private static IEnumerable<GroupTally> Count(
+        ReadOnlySpan<LostBlock> lost, ReadOnlySpan<LostDetail> details, in ReportRequest request, List<ListedBlock> blocks,
+        HiddenBlocks hidden)
+    {
+        Dictionary<(string Identity, LeakKind Kind, string? Tag), GroupTally> tallies = [];
+        foreach ((int index, LeakKind kind, ReportedSite site, string? tag) in blocks)
+        {
+            if (hidden.Contains(index))
+            {
+                continue;
+            }
+
             if (!tallies.TryGetValue((site.Identity, kind, tag), out GroupTally? tally))
             {
                 tally = new GroupTally(site, kind, request.SamplesPerGroup, request.Parameters.SampleIntervalBytes)
@@ -126,10 +151,10 @@ internal sealed class ReportBuilder(IReportFacts facts)
                 tallies.Add((site.Identity, kind, tag), tally);
             }
 
-            tally.Add(block);
-            if (i < details.Length)
+            tally.Add(lost[index]);
+            if (index < details.Length)
             {
-                tally.Holders.Add(details[i]);
+                tally.Holders.Add(details[index]);
             }
         }
 

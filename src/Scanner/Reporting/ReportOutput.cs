@@ -24,5 +24,6 @@ internal static class ReportOutput
 
     private static byte[] Render(LeakReport report, LeakDetectorOptions options) => options.Format == ReportFormat.Json
         ? JsonReportWriter.Write(report)
-        : Encoding.UTF8.GetBytes(report.ToText(options.Verbosity));
+        : Encoding.UTF8.GetBytes(TextReportWriter.Write(
+            report, options.Verbosity, options.PrintsSuppressions, options.GeneratesSuppressions));
 }

@@ -19,6 +19,9 @@ internal readonly record struct ReportRequest(
     /// <summary>Which blocks earlier scans found unreachable too; null: every block is reported at once.</summary>
     public SuspectHistory? Suspects { get; init; }
 
+    /// <summary>The files of suppressions, as the option names them.</summary>
+    public string Suppressions { get; init; } = string.Empty;
+
     /// <summary>Whether what is found becomes the baseline.</summary>
     public bool TakesBaseline { get; init; }
 

@@ -5,6 +5,7 @@
 // The one idea: a scan with gaps says so first and never says that nothing leaked; the last line is always the summary.
 using System.Globalization;
 using System.Text;
+using NativeLeak.Suppressing;
 
 namespace NativeLeak.Reporting;
 
@@ -16,13 +17,18 @@ internal sealed class TextReportWriter
     private readonly StringBuilder _text = new();
     private readonly LeakReport _report;
     private readonly int _verbosity;
+    private readonly bool _printsSuppressions;
+    private readonly bool _generatesSuppressions;
 
-    private TextReportWriter(LeakReport report, int verbosity) => (_report, _verbosity) = (report, verbosity);
+    private TextReportWriter(LeakReport report, int verbosity, bool printsSuppressions, bool generatesSuppressions)
+        => (_report, _verbosity, _printsSuppressions, _generatesSuppressions)
+            = (report, verbosity, printsSuppressions, generatesSuppressions);
 
     /// <summary>The report as text, ending with a line feed.</summary>
-    public static string Write(LeakReport report, int verbosity)
+    public static string Write(
+        LeakReport report, int verbosity, bool printsSuppressions = true, bool generatesSuppressions = false)
     {
-        TextReportWriter writer = new(report, verbosity);
+        TextReportWriter writer = new(report, verbosity, printsSuppressions, generatesSuppressions);
         writer.WriteHead();
         foreach (MisuseGroup misuse in report.Misuse)
         {
@@ -128,6 +134,12 @@ internal sealed class TextReportWriter
                 + Content(sample.Hex));
         }
 
+        if (_generatesSuppressions && SuppressionGenerator.Write(group) is { } line)
+        {
+            Line("  to suppress it, add this line to the file that suppressions= names:");
+            Line(line);
+        }
+
         Line(string.Empty);
     }
 
@@ -224,6 +236,11 @@ internal sealed class TextReportWriter
             }
         }
 
+        if (_printsSuppressions)
+        {
+            WriteSuppressions();
+        }
+
         foreach (string line in LevelText.Tracker(_report))
         {
             Own(line);
@@ -260,6 +277,20 @@ internal sealed class TextReportWriter
             + $"{coverage.ThreadsParked} of {coverage.ThreadsFound} threads stopped, "
             + $"{coverage.RootBytes} bytes of roots and {coverage.BlockBytes} bytes of blocks read, "
             + $"{coverage.UnreadableBytes} unreadable");
+    }
+
+    private void WriteSuppressions()
+    {
+        IEnumerable<SuppressionTotal> used = _report.Suppressions.Where(static suppression => suppression.Hidden.Blocks > 0);
+        foreach (SuppressionTotal suppression in used)
+        {
+            Own($"suppressed {Total(suppression.Hidden)} by {suppression.Name} ({suppression.Source})");
+        }
+
+        foreach (SuppressionTotal suppression in _verbosity == 0 ? [] : _report.Suppressions.Except(used))
+        {
+            Own($"suppression without a leak: {suppression.Name} ({suppression.Source})");
+        }
     }
 
     private static string Unseen(IReadOnlyList<string> unseen)

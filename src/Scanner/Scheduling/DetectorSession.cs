@@ -127,7 +127,10 @@ internal sealed class DetectorSession : IDisposable
             warnings.Add(failure);
         }
 
-        return new ReportRequest(reason, parameters, options.MaximumLeaks, SamplesPerGroup, warnings);
+        return new ReportRequest(reason, parameters, options.MaximumLeaks, SamplesPerGroup, warnings)
+        {
+            Suppressions = options.Suppressions,
+        };
     }
 
     /// <summary>Scans for the end of the process; when that takes longer than the limit, the report says so

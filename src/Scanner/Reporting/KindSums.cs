@@ -1,10 +1,13 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 namespace NativeLeak.Reporting;
 
-/// <summary>Counts the blocks that a scheduled scan found unreachable and does not report yet.</summary>
-internal sealed class UnconfirmedTotals
+/// <summary>Counts blocks that a scan found lost and that a report counts elsewhere, by kind.</summary>
+internal sealed class KindSums
 {
     private BlockTotal _definite, _indirect, _possible;
+
+    /// <summary>All of them.</summary>
+    public BlockTotal All => _definite + _indirect + _possible;
 
     /// <summary>Adds blocks of a kind.</summary>
     public void Add(LeakKind kind, BlockTotal blocks)
@@ -17,13 +20,12 @@ internal sealed class UnconfirmedTotals
         }
     }
 
-    /// <summary>The totals with these blocks as unconfirmed instead of lost.</summary>
+    /// <summary>The totals without these blocks among the lost ones.</summary>
     public ReportTotals TakeFrom(ReportTotals totals) => totals with
     {
         Definite = Less(totals.Definite, _definite),
         Indirect = Less(totals.Indirect, _indirect),
         Possible = Less(totals.Possible, _possible),
-        Unconfirmed = _definite + _indirect + _possible,
     };
 
     private static BlockTotal Less(BlockTotal from, BlockTotal what)
