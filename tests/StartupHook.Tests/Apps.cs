@@ -22,7 +22,7 @@ internal static class Apps
 
     public static string RestrictedRun => Of("RestrictedRun");
 
-    public static string ServiceApp => Of("ServiceApp");
+    public static string HostedApp => Of("HostedApp");
 
     public static string TestedApp => Of("TestedApp");
 

@@ -40,7 +40,7 @@ internal sealed class EndingTests
         {
             Assert.That(result, Is.EqualTo(new ChildResult(0, "stopped\n", "")));
             Assert.That(report.Reason(), Is.EqualTo("exit"));
-            Assert.That(report.LostBy("ServiceApp.Leaks.Lose(int)"), Is.EqualTo(1));
+            Assert.That(report.LostBy("HostedApp.Leaks.Lose(int)"), Is.EqualTo(1));
         }
     }
 
@@ -65,7 +65,7 @@ internal sealed class EndingTests
     {
         string pid = Path.Join(_folder, "pid");
         using LiveProcess parent = LiveProcess.Start("bash",
-            ["-c", $"setpriv --pdeathsig TERM dotnet exec '{Apps.ServiceApp}' grow 1 & echo $! > '{pid}'; wait"], Variables());
+            ["-c", $"setpriv --pdeathsig TERM dotnet exec '{Apps.HostedApp}' grow 1 & echo $! > '{pid}'; wait"], Variables());
         await parent.WaitForLineAsync("grown");
         parent.Signal(SIGKILL);
         int child = int.Parse(File.ReadAllText(pid));
@@ -74,7 +74,7 @@ internal sealed class EndingTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(report.Reason(), Is.EqualTo("signal"));
-            Assert.That(report.LostBy("ServiceApp.Leaks.Lose(int)"), Is.EqualTo(16));
+            Assert.That(report.LostBy("HostedApp.Leaks.Lose(int)"), Is.EqualTo(16));
         }
     }
 
@@ -92,7 +92,7 @@ internal sealed class EndingTests
         {
             Assert.That(result, Is.EqualTo(new ChildResult(128 + SIGKILL, "", "")));
             Assert.That(report.Reason(), Is.EqualTo("checkpoint"));
-            Assert.That(report.LostBy("ServiceApp.Leaks.Lose(int)"), Is.GreaterThanOrEqualTo(256), "16 MiB of 64 KiB blocks");
+            Assert.That(report.LostBy("HostedApp.Leaks.Lose(int)"), Is.GreaterThanOrEqualTo(256), "16 MiB of 64 KiB blocks");
         }
     }
 
@@ -124,7 +124,7 @@ internal sealed class EndingTests
     }
 
     private LiveProcess Start(string arguments, params (string Name, string? Value)[] more)
-        => LiveProcess.Start("dotnet", ["exec", Apps.ServiceApp, .. arguments.Split(' ')], Variables(more));
+        => LiveProcess.Start("dotnet", ["exec", Apps.HostedApp, .. arguments.Split(' ')], Variables(more));
 
     private (string, string?)[] Variables(params (string, string?)[] more) =>
     [

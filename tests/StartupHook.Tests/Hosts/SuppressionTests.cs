@@ -20,12 +20,12 @@ internal sealed class SuppressionTests
                 ("DOTNET_STARTUP_HOOKS", inject.Hook), ("NATIVELEAK", "on"), ("NATIVELEAK_FAIL_ON", "definite"),
                 ("NATIVELEAK_FORMAT", "json"), ("NATIVELEAK_LOG_PATH", report),
             ];
-            ChildResult first = ChildProcess.Dotnet(Apps.ServiceApp, ["web"], variables);
+            ChildResult first = ChildProcess.Dotnet(Apps.HostedApp, ["web"], variables);
             JsonElement leaks = ReportReader.Read(report).GetProperty("leaks");
             Assert.That((first.ExitCode, leaks.GetArrayLength() > 0), Is.EqualTo((23, true)), first.Error);
             File.WriteAllLines(known, ["# known", .. leaks.EnumerateArray().Select(static leak => leak.GetProperty("suppression").GetString()!)]);
 
-            ChildResult second = ChildProcess.Dotnet(Apps.ServiceApp, ["web"], [.. variables, ("NATIVELEAK_SUPPRESSIONS", known)]);
+            ChildResult second = ChildProcess.Dotnet(Apps.HostedApp, ["web"], [.. variables, ("NATIVELEAK_SUPPRESSIONS", known)]);
             JsonElement silent = ReportReader.Read(report);
             using (Assert.EnterMultipleScope())
             {

@@ -33,7 +33,7 @@ internal sealed class SurroundingsTests
     [TestCase("0", "concurrent")]
     public void A_web_server_under_load_answers_the_same_and_every_lost_block_is_named(string serverGc, string scan)
     {
-        ChildResult result = ChildProcess.Dotnet(Apps.ServiceApp, ["web"], Variables(("DOTNET_gcServer", serverGc),
+        ChildResult result = ChildProcess.Dotnet(Apps.HostedApp, ["web"], Variables(("DOTNET_gcServer", serverGc),
             ("NATIVELEAK_OPTIONS", $"scan={scan},first_scan=200ms,scan_interval=200ms,min_age=100ms")));
         JsonElement report = ReportReader.Read(Report);
         using (Assert.EnterMultipleScope())
@@ -41,8 +41,8 @@ internal sealed class SurroundingsTests
             Assert.That(result, Is.EqualTo(new ChildResult(0, "wrong=0\n", "")));
             Assert.That(report.IsConclusive(), Is.True);
             // A stale word may hide one; the others are there.
-            Assert.That(report.LostBy("ServiceApp.Leaks.Lose(int)"), Is.InRange(LostByLoad - 8, LostByLoad));
-            Assert.That(report.LostBy("ServiceApp.Leaks.Use(int)"), Is.Zero);
+            Assert.That(report.LostBy("HostedApp.Leaks.Lose(int)"), Is.InRange(LostByLoad - 8, LostByLoad));
+            Assert.That(report.LostBy("HostedApp.Leaks.Use(int)"), Is.Zero);
         }
     }
 

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
-namespace ServiceApp;
+namespace HostedApp;
 
 /// <summary>A real Kestrel on the loopback, and its load: each request uses native memory, each fiftieth loses a block.</summary>
 internal static class WebService

@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-namespace ServiceApp;
+namespace HostedApp;
 
 /// <summary>A generic host that runs until a signal stops it.</summary>
 internal static class HostedService

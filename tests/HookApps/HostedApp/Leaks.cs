@@ -2,7 +2,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace ServiceApp;
+namespace HostedApp;
 
 /// <summary>What the services do with native memory.</summary>
 internal static class Leaks

@@ -1,5 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-namespace ServiceApp;
+namespace HostedApp;
 
 /// <summary>Loses memory until somebody kills it.</summary>
 internal static class Growth

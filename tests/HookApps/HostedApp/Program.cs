@@ -1,7 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-using ServiceApp;
+using HostedApp;
 
-// ServiceApp host | web | grow <MiB>
+// HostedApp host | web | grow <MiB>
 switch (args[0])
 {
     case "host":
