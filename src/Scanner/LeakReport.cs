@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Text;
 using NativeLeak.Reporting;
+using NativeLeak.Reporting.Formats;
 
 namespace NativeLeak;
 
@@ -71,7 +72,7 @@ public sealed record LeakReport
 
     /// <summary>Writes the report as text for people.</summary>
     /// <param name="verbosity">0 … 2, as in <see cref="LeakDetectorOptions.Verbosity"/>.</param>
-    public string ToText(int verbosity = 0) => TextReportWriter.Write(this, verbosity);
+    public string ToText(int verbosity = 0) => TextReportWriter.Write(this, new TextStyle(verbosity));
 
     /// <summary>Writes the report as JSON, schema <c>nativeleak.report/1</c>.</summary>
     public string ToJson() => Encoding.UTF8.GetString(JsonReportWriter.Write(this));

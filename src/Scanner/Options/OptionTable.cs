@@ -25,7 +25,7 @@ internal static class OptionTable
     [
         new(OptionKey.LogPath, "log_path", OptionKind.Text, StandardError, "stderr or a file",
             "Where reports go; {app}, {pid} and {time} in a file name are filled in."),
-        new(OptionKey.Format, "format", OptionKind.Choice, ReportFormat.Text, "text|json", "Form of the report."),
+        new(OptionKey.Format, "format", OptionKind.Choice, ReportFormat.Text, "text|json|sarif|github|junit|folded|speedscope", "Form of the report."),
         // 23 as in LeakSanitizer: no common program uses it.
         new(OptionKey.ExitCode, "exitcode", OptionKind.Integer, 23, "0-255",
             "Exit code that replaces 0 when fail_on is met.") { Maximum = 255 },

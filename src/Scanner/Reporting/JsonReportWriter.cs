@@ -17,7 +17,8 @@ internal static class JsonReportWriter
     /// <summary>Name and version of the schema.</summary>
     public const string Schema = "nativeleak.report/1";
 
-    private static readonly JsonWriterOptions s_options = new()
+    /// <summary>How JSON is written, here and by other writers.</summary>
+    public static JsonWriterOptions Style { get; } = new()
     {
         Indented = true,
         NewLine = "\n",
@@ -33,7 +34,7 @@ internal static class JsonReportWriter
     public static byte[] Write(LeakReport report)
     {
         ArrayBufferWriter<byte> buffer = new(16 * 1024);
-        using (Utf8JsonWriter json = new(buffer, s_options))
+        using (Utf8JsonWriter json = new(buffer, Style))
         {
             json.WriteStartObject();
             json.WriteString("schema", Schema);

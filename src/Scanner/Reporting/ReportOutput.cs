@@ -1,5 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-using System.Text;
+using NativeLeak.Reporting.Formats;
 
 namespace NativeLeak.Reporting;
 
@@ -22,8 +22,6 @@ internal static class ReportOutput
         }
     }
 
-    private static byte[] Render(LeakReport report, LeakDetectorOptions options) => options.Format == ReportFormat.Json
-        ? JsonReportWriter.Write(report)
-        : Encoding.UTF8.GetBytes(TextReportWriter.Write(
-            report, options.Verbosity, options.PrintsSuppressions, options.GeneratesSuppressions));
+    private static byte[] Render(LeakReport report, LeakDetectorOptions options) => ReportWriter.Write(
+        report, options.Format, new TextStyle(options.Verbosity, options.PrintsSuppressions, options.GeneratesSuppressions));
 }

@@ -5,6 +5,7 @@
 // The one idea: a scan with gaps says so first and never says that nothing leaked; the last line is always the summary.
 using System.Globalization;
 using System.Text;
+using NativeLeak.Reporting.Formats;
 using NativeLeak.Suppressing;
 
 namespace NativeLeak.Reporting;
@@ -16,19 +17,14 @@ internal sealed class TextReportWriter
 
     private readonly StringBuilder _text = new();
     private readonly LeakReport _report;
-    private readonly int _verbosity;
-    private readonly bool _printsSuppressions;
-    private readonly bool _generatesSuppressions;
+    private readonly TextStyle _style;
 
-    private TextReportWriter(LeakReport report, int verbosity, bool printsSuppressions, bool generatesSuppressions)
-        => (_report, _verbosity, _printsSuppressions, _generatesSuppressions)
-            = (report, verbosity, printsSuppressions, generatesSuppressions);
+    private TextReportWriter(LeakReport report, in TextStyle style) => (_report, _style) = (report, style);
 
     /// <summary>The report as text, ending with a line feed.</summary>
-    public static string Write(
-        LeakReport report, int verbosity, bool printsSuppressions = true, bool generatesSuppressions = false)
+    public static string Write(LeakReport report, in TextStyle style)
     {
-        TextReportWriter writer = new(report, verbosity, printsSuppressions, generatesSuppressions);
+        TextReportWriter writer = new(report, style);
         writer.WriteHead();
         foreach (MisuseGroup misuse in report.Misuse)
         {
@@ -128,13 +124,13 @@ internal sealed class TextReportWriter
             ? Seconds(group.FirstAge) + " old"
             : Seconds(group.LastAge) + " to " + Seconds(group.FirstAge) + " old";
         Line($"  {ages}; by {string.Join(", ", group.Threads)}; fingerprint {group.Fingerprint}");
-        foreach (LeakSample sample in group.Samples.Take(_verbosity >= 2 ? int.MaxValue : 1))
+        foreach (LeakSample sample in group.Samples.Take(_style.Verbosity >= 2 ? int.MaxValue : 1))
         {
             Line($"  block 0x{sample.Address:x}, {sample.ByteCount} byte(s), allocation {sample.Ordinal}"
                 + Content(sample.Hex));
         }
 
-        if (_generatesSuppressions && SuppressionGenerator.Write(group) is { } line)
+        if (_style.GeneratesSuppressions && SuppressionGenerator.Write(group) is { } line)
         {
             Line("  to suppress it, add this line to the file that suppressions= names:");
             Line(line);
@@ -193,7 +189,7 @@ internal sealed class TextReportWriter
             return;
         }
 
-        bool isFolded = _verbosity == 0 && stack.Any(static frame => !frame.IsFramework);
+        bool isFolded = _style.Verbosity == 0 && stack.Any(static frame => !frame.IsFramework);
         int number = 0;
         foreach (LeakFrame frame in stack)
         {
@@ -236,7 +232,7 @@ internal sealed class TextReportWriter
             }
         }
 
-        if (_printsSuppressions)
+        if (_style.PrintsSuppressions)
         {
             WriteSuppressions();
         }
@@ -249,7 +245,7 @@ internal sealed class TextReportWriter
         Own($"allocations seen: {coverage.Tier}{Unseen(coverage.Unseen)}");
         if (_report.HasLeaks)
         {
-            string unfold = _verbosity == 0 ? "NATIVELEAK_VERBOSITY=1 unfolds framework frames, " : string.Empty;
+            string unfold = _style.Verbosity == 0 ? "NATIVELEAK_VERBOSITY=1 unfolds framework frames, " : string.Empty;
             Own($"more: {unfold}NATIVELEAK_FORMAT=json gives everything, NATIVELEAK_OPTIONS=help=1 lists all options");
         }
 
@@ -287,7 +283,7 @@ internal sealed class TextReportWriter
             Own($"suppressed {Total(suppression.Hidden)} by {suppression.Name} ({suppression.Source})");
         }
 
-        foreach (SuppressionTotal suppression in _verbosity == 0 ? [] : _report.Suppressions.Except(used))
+        foreach (SuppressionTotal suppression in _style.Verbosity == 0 ? [] : _report.Suppressions.Except(used))
         {
             Own($"suppression without a leak: {suppression.Name} ({suppression.Source})");
         }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using NativeLeak.ExitApps;
 using NativeLeak.NativeHeap.Records;
 using NativeLeak.Reporting;
+using NativeLeak.Reporting.Formats;
 using NativeLeak.Scanner.Tests.Reporting;
 using NativeLeak.Scheduling;
 using NativeLeak.Suppressing;
@@ -120,7 +121,7 @@ internal sealed class SuppressedReportTests
         foreach (LeakGroup group in all.Leaks)
         {
             string line = SuppressionGenerator.Write(group)!;
-            Assert.That(TextReportWriter.Write(all, 0, generatesSuppressions: true), Does.Contain("\n" + line + "\n"));
+            Assert.That(TextReportWriter.Write(all, new TextStyle(0, GeneratesSuppressions: true)), Does.Contain("\n" + line + "\n"));
             LeakReport less = Build(line, lost);
             Assert.That(less.Leaks.Select(static each => (each.Fingerprint, each.Kind)),
                 Is.EquivalentTo(all.Leaks.Where(each => each != group).Select(static each => (each.Fingerprint, each.Kind))), line);
