@@ -24,16 +24,6 @@ internal sealed unsafe partial class RecordStore
         return slot;
     }
 
-    /// <summary>As the other, for a block that is to be recorded: its second slot is under way too.</summary>
-    // Safety: as in the other; where the second slot does not exist nothing is fetched.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public uint* ApproachNew(nuint address)
-    {
-        uint* slot = Approach(address);
-        Sse.Prefetch0(slot + AddressIndex.SecondOffset);
-        return slot;
-    }
-
     /// <summary>Records a block. False when it could not be recorded; the block itself is unaffected.</summary>
     /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>.</param>
     /// <param name="address">Start of the block.</param>
@@ -65,7 +55,7 @@ internal sealed unsafe partial class RecordStore
         ulong ordinal = home->LastOrdinal + 1;
         if (entry == 0 || home->Mode != RecordStripe.Owned || byteCount >= AddressIndex.LeastReach
             // Order: a latch, see SwitchOff.
-            || !AddressIndex.IsPlain(slot, _leaves, _regions) || Volatile.Read(ref _isFull) != 0
+            || !AddressIndex.IsPlain(slot, _leaves, _tallies) || Volatile.Read(ref _isFull) != 0
             || (uint)(ordinal >> PackedRecord.SequenceBits) != tick)
         {
             return false;
@@ -136,7 +126,7 @@ internal sealed unsafe partial class RecordStore
     {
         entry = 0;
         // A look at slots that no block paid for would touch their page.
-        if (!AddressIndex.IsTouched(slot, _leaves, _regions))
+        if (!AddressIndex.IsTouched(slot, _leaves, _tallies))
         {
             return false;
         }
@@ -197,8 +187,8 @@ internal sealed unsafe partial class RecordStore
         => LinkCounted(Approach(address), AddressIndex.AlignedGranuleOf(address), entry, byteCount, HomeOf(ThreadNumbers.Current));
 
     /// <summary>Where the index of 16-aligned addresses has its parts, for machine code.</summary>
-    public void LocateAligned(out nuint* directory, out byte* leaves, out byte* regions)
-        => _aligned.Locate(out directory, out leaves, out regions);
+    public void LocateAligned(out nuint* directory, out byte* leaves, out byte* tallies)
+        => _aligned.Locate(out directory, out leaves, out tallies);
 
     /// <summary>Counts a free of an address without a record.</summary>
     public void CountUnknownFree()

@@ -120,6 +120,26 @@ internal sealed unsafe class RecordStoreTests
         Assert.That(_store.TryRemove(0x2000, out _), Is.False);
     }
 
+    // The tally of the window says that its second slot is in use, whatever came and went beside it.
+    [Test]
+    public void AStaleRecordInASecondSlotIsReplacedByTheShortWay()
+    {
+        // As in the heap: neighbours of the same tally come and go.
+        Insert(0x2000, 10);
+        Insert(0x2020, 10);
+        Insert(0x2080, 10);
+        Insert(0x20A0, 10);
+        Assert.That(_store.TryRemove(0x20A0, out _));
+        Assert.That(_store.TryRemove(0x2000, out _));
+        Assert.That(_store.FindBrokenInvariant(), Is.Null);
+        Insert(0x2020, 20);
+        Assert.That(_store.ReadCounters().Replaced, Is.EqualTo(1));
+        Assert.That(_store.TryRemove(0x2020, out BlockRecord removed));
+        Assert.That(removed.BlockByteCount, Is.EqualTo((nuint)20));
+        Assert.That(_store.TryRemove(0x2020, out _), Is.False);
+        Assert.That(_store.FindBrokenInvariant(), Is.Null);
+    }
+
     [Test]
     public void AStaleRecordThatAReaderHoldsIsReplacedAllTheSame()
     {
