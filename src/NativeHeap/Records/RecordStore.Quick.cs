@@ -144,7 +144,8 @@ internal sealed unsafe partial class RecordStore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PackedRecord* RecordOf(uint entry) => _entries + entry;
 
-    /// <summary>Puts a record that was taken out back among the free ones, as it nearly always goes. False: nothing was done.</summary>
+    /// <summary>Puts a record that was taken out back among the free ones, as it nearly always goes. False: nothing was done.
+    /// Whatever the caller saw of its pins, they are looked at again here, after the question for readers.</summary>
     /// <param name="home">The calling thread's own stripe.</param>
     /// <param name="entry">What <see cref="TryTake"/> answered.</param>
     /// <param name="byteCount">The block's size. Pre: the record is plain (<see cref="RecordStateWord.IsPlain"/>).</param>
@@ -153,8 +154,9 @@ internal sealed unsafe partial class RecordStore
     {
         uint count = home->FreeCount + 1;
         // Order: EpochDomain.IsQuiet, asked after the exchange that unlinked the record; see there.
-        if (Volatile.Read(ref *_activeReaders) != 0 || home->Mode != RecordStripe.Owned || count == RecordSlabs.BatchCount
-            || home->Queue->Head != 0)
+        // A reader that was counted then may have pinned the record since, and left: so its pins are read after the count.
+        if (Volatile.Read(ref *_activeReaders) != 0 || RecordStateWord.Pins(_entries[entry].StateWord) != 0
+            || home->Mode != RecordStripe.Owned || count == RecordSlabs.BatchCount || home->Queue->Head != 0)
         {
             return false;
         }
