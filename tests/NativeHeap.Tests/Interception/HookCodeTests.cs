@@ -153,7 +153,8 @@ internal sealed unsafe class HookCodeTests
     }
 
     // On a thread of its own: below a test with arguments lies a method that reflection made, whose stacks are never kept.
-    // One is enough since Allocate and Free are optimised from the start; several if the clock or the scheduler spoil it.
+    // Several times if need be. One thread is enough when these tests run alone; after others, blocks that they left may have the
+    // slots that a thread's first blocks want.
     private static void RunPairs(Unusual unusual, List<PairCalls> usual, List<PairCalls> unusuals, Func<bool> isSeen)
     {
         for (int i = 0; i < Threads && (i == 0 || !isSeen()); i++)
@@ -355,14 +356,12 @@ internal sealed unsafe class HookCodeTests
         return null;
     }
 
-    // Optimised from the first call on: before, a call through a pointer leads over a stub of the runtime, a method made at run
-    // time, and no stack with such a method is kept.
-    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void* Allocate(nuint byteCount) => s_malloc(byteCount);
 
-    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void* AllocateFromElsewhere() => s_malloc(ByteCount);
 
-    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Free(void* block) => s_free(block);
 }
