@@ -282,6 +282,15 @@ internal sealed unsafe partial class AddressIndex
     // Order: one interlocked add after the exchange that emptied the slot; as RaiseSecond.
     public void LowerSecond(uint* second) => AddToTally(second, -1);
 
+    /// <summary>After a record was taken out of a window: lowers the tally if it stood in the second slot itself.</summary>
+    public void NoteEmptied(uint* slot, uint* emptied)
+    {
+        if (emptied == slot + SecondOffset)
+        {
+            LowerSecond(emptied);
+        }
+    }
+
     /// <summary>The entry of a granule in these words of a window's slot and second slot; 0 = none.</summary>
     public uint Pick(uint word, uint second, uint granule)
     {

@@ -157,9 +157,22 @@ internal sealed unsafe partial class RecordStore
     // The granule is ours alone: the C heap gave us the address. So nobody else enters a record for it, here or in the slot.
     private bool LinkSecond(AddressIndex index, uint* second, uint granule, uint entry, RecordStripe* home, out uint stale)
     {
+        // Counted before it is filled; what stands there already was counted by whoever filled it.
+        index.RaiseSecond(second);
+        bool isLinked = LinkSecond(second, granule, entry, home, out stale, out bool wasEmpty);
+        if (!wasEmpty)
+        {
+            index.LowerSecond(second);
+        }
+
+        return isLinked;
+    }
+
+    private bool LinkSecond(uint* second, uint granule, uint entry, RecordStripe* home, out uint stale, out bool wasEmpty)
+    {
         uint own = entry | (granule << AddressIndex.GranuleShift);
         uint fork = 0;
-        bool isRaised = false;
+        wasEmpty = false;
         while (true)
         {
             // Order: acquires a fork's contents; what is written below is decided by an exchange.
@@ -167,7 +180,6 @@ internal sealed unsafe partial class RecordStore
             if ((seen & AddressIndex.ForkBit) != 0)
             {
                 GiveBack(home, fork);
-                Lower(isRaised);
                 // Order: publishes the record and decides who retires the stale one, if any.
                 stale = Interlocked.Exchange(ref Fork(seen)[granule], entry);
                 return true;
@@ -175,17 +187,11 @@ internal sealed unsafe partial class RecordStore
 
             if (seen == 0 || seen >> AddressIndex.GranuleShift == granule)
             {
-                if (seen == 0 && !isRaised)
-                {
-                    index.RaiseSecond(second);
-                    isRaised = true;
-                }
-
                 // Order: as above. The stale record goes and ours comes at one instant.
                 if (Interlocked.CompareExchange(ref *second, own, seen) == seen)
                 {
                     GiveBack(home, fork);
-                    Lower(isRaised && seen != 0);
+                    wasEmpty = seen == 0;
                     stale = seen & AddressIndex.IndexMask;
                     return true;
                 }
@@ -196,7 +202,6 @@ internal sealed unsafe partial class RecordStore
             fork = fork != 0 ? fork : TakeFresh(home);
             if (fork == 0)
             {
-                Lower(isRaised);
                 Withdraw(home, entry);
                 stale = 0;
                 return false;
@@ -210,18 +215,8 @@ internal sealed unsafe partial class RecordStore
             if (Interlocked.CompareExchange(ref *second, fork | AddressIndex.ForkBit, seen) == seen)
             {
                 home->Forks++;
-                Lower(isRaised);
                 stale = 0;
                 return true;
-            }
-        }
-
-        // What stands in the slot was counted by whoever filled it.
-        void Lower(bool isTooMuch)
-        {
-            if (isTooMuch)
-            {
-                index.LowerSecond(second);
             }
         }
     }

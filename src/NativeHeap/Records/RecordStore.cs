@@ -318,11 +318,7 @@ internal sealed unsafe partial class RecordStore
             // question whether readers are announced (EpochDomain.IsQuiet); pairs with EpochDomain.Enter.
             if (Interlocked.CompareExchange(ref *at, 0, seen) == seen)
             {
-                if (at == slot + AddressIndex.SecondOffset)
-                {
-                    index.LowerSecond(at);
-                }
-
+                index.NoteEmptied(slot, at);
                 return entry;
             }
 
