@@ -162,7 +162,7 @@ internal sealed unsafe class HeapChunkTests
             }
         }
 
-        // Between a free and the question the block may be somebody's again: the runtime allocates on this very thread when a
+        // Between a free and the question the block may be somebody's again: the runtime may allocate on this very thread when a
         // method was called often, other threads share the arena, and a large block merges the lists. So once in some rounds
         // all must be found; that a block in use is in none holds in every one.
         for (int round = 0; round < Rounds && (round == 0 || Array.Exists(freed, static isFound => !isFound)); round++)
