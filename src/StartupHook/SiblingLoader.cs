@@ -40,12 +40,14 @@ internal sealed class SiblingLoader(string folder)
         {
             // By file, and each before those that need it: a reference to what is loaded asks nobody.
             InjectedContext context = new(folder);
+            Assembly? wanted = null;
             foreach (string name in s_own)
             {
-                context.LoadFromAssemblyPath(Path.Join(folder, name + ".dll"));
+                Assembly loaded = context.LoadFromAssemblyPath(Path.Join(folder, name + ".dll"));
+                wanted = name == simpleName ? loaded : wanted;
             }
 
-            return context.LoadFromAssemblyPath(Path.Join(folder, simpleName + ".dll"));
+            return wanted ?? context.LoadFromAssemblyPath(Path.Join(folder, simpleName + ".dll"));
         }
 
         // Both events fire only after the application's own ways of finding something have failed.
@@ -95,7 +97,8 @@ internal sealed class SiblingLoader(string folder)
 
     private static string? FindListed(string platform, string name)
     {
-        int at = platform.IndexOf($"{Path.DirectorySeparatorChar}{name}.dll", StringComparison.Ordinal);
+        // Not interpolated: that makes the runtime prepare its pools of arrays, with their event source, before Main.
+        int at = platform.IndexOf(Path.DirectorySeparatorChar.ToString() + name + ".dll", StringComparison.Ordinal);
         if (at < 0)
         {
             return null;

@@ -66,8 +66,9 @@ internal static class Trampoline
         }
 
         Assembly detector = new SiblingLoader(folder).Load(DetectorAssembly);
+        // The only one of its name: with the types of its parameters the runtime would choose among overloads, at length.
         MethodInfo start = detector.GetType(DetectorType, throwOnError: true)!.GetMethod(
-            DetectorMethod, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [typeof(string)])
+            DetectorMethod, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
             ?? throw new MissingMethodException(DetectorType, DetectorMethod);
         start.CreateDelegate<Action<string>>()(folder);
     }

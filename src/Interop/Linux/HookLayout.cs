@@ -15,10 +15,11 @@ internal static class HookLayout
     public const byte FrameVersion = 32;
     public const byte Directory = 40;
     public const byte Leaves = 48;
-    public const byte Regions = 56;
+    public const byte Tallies = 56;
     public const byte Entries = 64;
     public const byte Readers = 72;
     public const byte Pairs = 80;
+    public const byte ClockWords = 88;
 
     // ThreadBlock.
     public const byte ThreadScope = 0;
@@ -57,5 +58,5 @@ internal static class HookLayout
 
     // Numbers that stand in the code: CHeap.QuickByteCount, RecordSlabs.BatchCount, FreeRing.Capacity, the entries of a ring.
     public const int QuickByteCount = 32768, BatchCount = 64, RingCapacity = 448, RingFirstTag = 64, RingFirstEntry = 960;
-    public const int SecondSlot = 0x800000, ClockMonotonicCoarse = 6;
+    public const int SecondSlot = 0x800000, ClockMonotonicCoarse = 6, TallyShift = 8, TouchedTally = 128;
 }

@@ -1,8 +1,8 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: free through the runtime hook as it nearly always goes: a known place, a plain record, a pair seen before.
 // Who calls it: every managed free, by the entry stub that EntryStubs makes of it.
-// The one idea: FreeGate.TryFree in one straight line, without a transition into managed code. Everything that can be asked
-// beforehand is asked before the record is taken; what changed in between is noticed after it and goes on in HookBodies.
+// The one idea: FreeGate.TryFree in one straight line, without a transition into managed code. What is not as usual about the
+// record is noticed once it is taken, while its line came, and goes on in HookBodies; everything else before.
 // Safety: as in MachineCode.HookMalloc; the place's frame is compared with the thread's own stack before it is read.
 using System.Buffers.Binary;
 
@@ -11,50 +11,51 @@ namespace NativeLeak.Interop.Linux;
 /// <content>The hook's free.</content>
 internal static unsafe partial class MachineCode
 {
-    private const int HookFreeSlot = 23, HookFreeContext = 38, HookFreeFinish = 671, HookFreeBody = 697;
+    private const int HookFreeSlot = 26, HookFreeContext = 41, HookFreeFinish = 653, HookFreeBody = 679;
 
     // void free(void* block [rdi]), entered as SystemNative_Free is.
     private static ReadOnlySpan<byte> HookFreeCode =>
     [
         // Is the thread known, and are frees passed on as they come?
         0x48, 0x85, 0xFF,                                          //           test rdi, rdi
-        0x0F, 0x84, 0x83, 0x02, 0x00, 0x00,                        //           je nothing
+        0x0F, 0x84, 0x71, 0x02, 0x00, 0x00,                        //           je nothing
 
-        // The C heap's header of the block: the interlocked operation below would hold its load up.
+        // What the C heap will read of the block: the interlocked operation below would hold its loads up.
         0x0F, 0x18, 0x4F, 0xF0,                                    //           prefetcht0 [rdi-16]
+        0x0F, 0x18, 0x0F,                                          //           prefetcht0 [rdi]
         0x53,                                                      //           push rbx
         0x41, 0x54,                                                //           push r12
         0x41, 0x55,                                                //           push r13
         0x64, 0x48, 0x8B, 0x1C, 0x25, 0, 0, 0, 0,                  //           mov rbx, fs:[the slot]
         0x48, 0x85, 0xDB,                                          //           test rbx, rbx
-        0x0F, 0x84, 0x83, 0x02, 0x00, 0x00,                        //           je fslow
+        0x0F, 0x84, 0x6E, 0x02, 0x00, 0x00,                        //           je slow
         0x49, 0xBA, 0, 0, 0, 0, 0, 0, 0, 0,                        //           mov r10, the context
         0x49, 0x8B, 0x0A,                                          //           mov rcx, [r10+Gates]
         0x83, 0x79, 0x04, 0x00,                                    //           cmp dword [rcx+4], 0
-        0x0F, 0x85, 0x6C, 0x02, 0x00, 0x00,                        //           jne fslow
+        0x0F, 0x85, 0x57, 0x02, 0x00, 0x00,                        //           jne slow
 
         // The slot of the address, in a region that is in use; on its way from here on.
         0x40, 0xF6, 0xC7, 0x0F,                                    //           test dil, 15
-        0x0F, 0x85, 0x62, 0x02, 0x00, 0x00,                        //           jne fslow
+        0x0F, 0x85, 0x4D, 0x02, 0x00, 0x00,                        //           jne slow
         0x48, 0x89, 0xF9,                                          //           mov rcx, rdi
         0x48, 0xC1, 0xE9, 0x2F,                                    //           shr rcx, 47
-        0x0F, 0x85, 0x55, 0x02, 0x00, 0x00,                        //           jne fslow
+        0x0F, 0x85, 0x40, 0x02, 0x00, 0x00,                        //           jne slow
         0x48, 0x89, 0xFE,                                          //           mov rsi, rdi
         0x48, 0xC1, 0xEE, 0x1B,                                    //           shr rsi, 27
         0x49, 0x8B, 0x4A, HookLayout.Directory,                    //           mov rcx, [r10+Directory]
         0x48, 0x8B, 0x0C, 0xF1,                                    //           mov rcx, [rcx+rsi*8]
         0x48, 0x85, 0xC9,                                          //           test rcx, rcx
-        0x0F, 0x84, 0x3D, 0x02, 0x00, 0x00,                        //           je fslow
+        0x0F, 0x84, 0x28, 0x02, 0x00, 0x00,                        //           je slow
         0x48, 0x89, 0xFE,                                          //           mov rsi, rdi
         0x48, 0xC1, 0xEE, 0x06,                                    //           shr rsi, 6
         0x81, 0xE6, 0xFF, 0xFF, 0x1F, 0x00,                        //           and esi, 0x1FFFFF
         0x48, 0x8D, 0x34, 0xB1,                                    //           lea rsi, [rcx+rsi*4]
         0x48, 0x89, 0xF1,                                          //           mov rcx, rsi
         0x49, 0x2B, 0x4A, HookLayout.Leaves,                       //           sub rcx, [r10+Leaves]
-        0x48, 0xC1, 0xE9, 0x0E,                                    //           shr rcx, 14
-        0x49, 0x03, 0x4A, HookLayout.Regions,                      //           add rcx, [r10+Regions]
+        0x48, 0xC1, 0xE9, 0x08,                                    //           shr rcx, 8
+        0x49, 0x03, 0x4A, HookLayout.Tallies,                      //           add rcx, [r10+Tallies]
         0x80, 0x39, 0x00,                                          //           cmp byte [rcx], 0
-        0x0F, 0x84, 0x14, 0x02, 0x00, 0x00,                        //           je fslow
+        0x0F, 0x84, 0xFF, 0x01, 0x00, 0x00,                        //           je slow
         0x0F, 0x18, 0x0E,                                          //           prefetcht0 [rsi]
 
         // Is the place that frees known to the thread (FreePlaces), and the frame on its stack?
@@ -64,91 +65,86 @@ internal static unsafe partial class MachineCode
         0x81, 0xE1, 0xE0, 0x00, 0x00, 0x00,                        //           and ecx, 0xE0
         0x4C, 0x8D, 0x44, 0x0B, HookLayout.ThreadPlaces,           //           lea r8, [rbx+rcx+ThreadPlaces]
         0x49, 0x39, 0x10,                                          //           cmp [r8], rdx
-        0x0F, 0x85, 0xF3, 0x01, 0x00, 0x00,                        //           jne fslow
+        0x0F, 0x85, 0xDE, 0x01, 0x00, 0x00,                        //           jne slow
         0x48, 0x8B, 0x4B, HookLayout.ThreadStackEnd,               //           mov rcx, [rbx+ThreadStackEnd]
         0x48, 0x8D, 0x41, 0xF0,                                    //           lea rax, [rcx-16]
         0x48, 0x39, 0xC5,                                          //           cmp rbp, rax
-        0x0F, 0x83, 0xE2, 0x01, 0x00, 0x00,                        //           jae fslow
+        0x0F, 0x83, 0xCD, 0x01, 0x00, 0x00,                        //           jae slow
         0x48, 0x39, 0xE5,                                          //           cmp rbp, rsp
-        0x0F, 0x86, 0xD9, 0x01, 0x00, 0x00,                        //           jbe fslow
+        0x0F, 0x86, 0xC4, 0x01, 0x00, 0x00,                        //           jbe slow
         0x40, 0xF6, 0xC5, 0x07,                                    //           test bpl, 7
-        0x0F, 0x85, 0xCF, 0x01, 0x00, 0x00,                        //           jne fslow
+        0x0F, 0x85, 0xBA, 0x01, 0x00, 0x00,                        //           jne slow
         0x48, 0x8B, 0x4D, 0x08,                                    //           mov rcx, [rbp+8]
         0x49, 0x39, 0x48, 0x08,                                    //           cmp [r8+8], rcx
-        0x0F, 0x85, 0xC1, 0x01, 0x00, 0x00,                        //           jne fslow
+        0x0F, 0x85, 0xAC, 0x01, 0x00, 0x00,                        //           jne slow
         0x4D, 0x8B, 0x40, 0x18,                                    //           mov r8, [r8+24]
         0x4C, 0x8B, 0x63, HookLayout.ThreadRing,                   //           mov r12, [rbx+ThreadRing]
         0x4D, 0x85, 0xE4,                                          //           test r12, r12
-        0x0F, 0x84, 0xB0, 0x01, 0x00, 0x00,                        //           je fslow
+        0x0F, 0x84, 0x9B, 0x01, 0x00, 0x00,                        //           je slow
 
-        // In the slot, the block's record.
+        // The site of the free, where a ring and a pair have it. Has the thread's list room, and waits no record in its queue?
+        0x49, 0xC1, 0xE0, 0x18,                                    //           shl r8, 24
+        0x4C, 0x8B, 0x6B, HookLayout.ThreadStripe,                 //           mov r13, [rbx+ThreadStripe]
+        0x41, 0x83, 0x7D, HookLayout.StripeFreeCount, 0x3F,        //           cmp dword [r13+StripeFreeCount], 63
+        0x0F, 0x83, 0x88, 0x01, 0x00, 0x00,                        //           jae slow
+        0x49, 0x8B, 0x4D, HookLayout.StripeQueue,                  //           mov rcx, [r13+StripeQueue]
+        0x83, 0x79, 0x04, 0x00,                                    //           cmp dword [rcx+4], 0
+        0x0F, 0x85, 0x7A, 0x01, 0x00, 0x00,                        //           jne slow
+
+        // In the slot, the block's record; on its way while the exchange is made, which no later load can overtake.
         0x8B, 0x06,                                                //           mov eax, [rsi]
         0x41, 0x89, 0xC3,                                          //           mov r11d, eax
         0x41, 0x81, 0xE3, 0xFF, 0xFF, 0xFF, 0x1F,                  //           and r11d, 0x1FFFFFFF
-        0x0F, 0x84, 0x9E, 0x01, 0x00, 0x00,                        //           je fslow
+        0x0F, 0x84, 0x68, 0x01, 0x00, 0x00,                        //           je slow
         0x89, 0xFA,                                                //           mov edx, edi
         0x83, 0xE2, 0x30,                                          //           and edx, 0x30
         0xC1, 0xE2, 0x19,                                          //           shl edx, 25
         0x31, 0xC2,                                                //           xor edx, eax
         0xC1, 0xEA, 0x1D,                                          //           shr edx, 29
-        0x0F, 0x85, 0x8B, 0x01, 0x00, 0x00,                        //           jne fslow
-
-        // Is the record plain, live, unpinned, without hints, and the block small?
+        0x0F, 0x85, 0x55, 0x01, 0x00, 0x00,                        //           jne slow
         0x49, 0xC1, 0xE3, 0x04,                                    //           shl r11, 4
         0x4D, 0x03, 0x5A, HookLayout.Entries,                      //           add r11, [r10+Entries]
-        0x49, 0x8B, 0x53, 0x08,                                    //           mov rdx, [r11+8]
-        0x41, 0x89, 0xD1,                                          //           mov r9d, edx
-        0x41, 0x81, 0xE1, 0xFF, 0xFF, 0xFF, 0x3F,                  //           and r9d, 0x3FFFFFFF
-        0x41, 0x81, 0xF9, 0x00, 0x80, 0x00, 0x00,                  //           cmp r9d, 32768
-        0x0F, 0x87, 0x68, 0x01, 0x00, 0x00,                        //           ja fslow
-        0x48, 0x89, 0xD1,                                          //           mov rcx, rdx
-        0x48, 0xC1, 0xE9, 0x20,                                    //           shr rcx, 32
-        0x81, 0xE1, 0xFF, 0x80, 0x00, 0x00,                        //           and ecx, 0x80FF
-        0x83, 0xF9, 0x01,                                          //           cmp ecx, 1
-        0x0F, 0x85, 0x52, 0x01, 0x00, 0x00,                        //           jne fslow
-
-        // Is the pair of site and place known (FreePairs)?
-        0x41, 0x8B, 0x0B,                                          //           mov ecx, [r11]
-        0x81, 0xE1, 0xFF, 0xFF, 0x0F, 0x00,                        //           and ecx, 0xFFFFF
-        0x49, 0xC1, 0xE0, 0x18,                                    //           shl r8, 24
-        0x4C, 0x09, 0xC1,                                          //           or rcx, r8
-        0x49, 0x89, 0xD5,                                          //           mov r13, rdx
-        0x49, 0xC1, 0xED, 0x28,                                    //           shr r13, 40
-        0x41, 0x83, 0xE5, 0x1F,                                    //           and r13d, 31
-        0x49, 0xC1, 0xE5, 0x30,                                    //           shl r13, 48
-        0x4C, 0x09, 0xE9,                                          //           or rcx, r13
-        0x49, 0xBD, 0x15, 0x7C, 0x4A, 0x7F, 0xB9, 0x79, 0x37, 0x9E, //           mov r13, 0x9E3779B97F4A7C15
-        0x4C, 0x0F, 0xAF, 0xE9,                                    //           imul r13, rcx
-        0x49, 0xC1, 0xED, 0x34,                                    //           shr r13, 52
-        0x49, 0xC1, 0xE5, 0x03,                                    //           shl r13, 3
-        0x4D, 0x03, 0x6A, HookLayout.Pairs,                        //           add r13, [r10+Pairs]
-        0x49, 0x39, 0x4D, 0x00,                                    //           cmp [r13], rcx
-        0x0F, 0x85, 0x0C, 0x01, 0x00, 0x00,                        //           jne fslow
-
-        // Has the thread's list room, waits no record in its queue, and is there no reader?
-        0x4C, 0x8B, 0x6B, HookLayout.ThreadStripe,                 //           mov r13, [rbx+ThreadStripe]
-        0x41, 0x83, 0x7D, HookLayout.StripeFreeCount, 0x3F,        //           cmp dword [r13+StripeFreeCount], 63
-        0x0F, 0x83, 0xFD, 0x00, 0x00, 0x00,                        //           jae fslow
-        0x49, 0x8B, 0x4D, HookLayout.StripeQueue,                  //           mov rcx, [r13+StripeQueue]
-        0x83, 0x79, 0x04, 0x00,                                    //           cmp dword [rcx+4], 0
-        0x0F, 0x85, 0xEF, 0x00, 0x00, 0x00,                        //           jne fslow
-        0x49, 0x8B, 0x4A, HookLayout.Readers,                      //           mov rcx, [r10+Readers]
-        0x83, 0x39, 0x00,                                          //           cmp dword [rcx], 0
-        0x0F, 0x85, 0xE2, 0x00, 0x00, 0x00,                        //           jne fslow
+        0x41, 0x0F, 0x18, 0x0B,                                    //           prefetcht0 [r11]
 
         // Announce the address, then take the record. Order: as in FreeGate.TryFree; of two frees one wins.
         0x49, 0x89, 0x3C, 0x24,                                    //           mov [r12], rdi
         0x31, 0xC9,                                                //           xor ecx, ecx
         0xF0, 0x0F, 0xB1, 0x0E,                                    //           lock cmpxchg [rsi], ecx
-        0x0F, 0x85, 0xD2, 0x00, 0x00, 0x00,                        //           jne fslow
+        0x0F, 0x85, 0x39, 0x01, 0x00, 0x00,                        //           jne slow
         0x89, 0xC6,                                                //           mov esi, eax
         0x81, 0xE6, 0xFF, 0xFF, 0xFF, 0x1F,                        //           and esi, 0x1FFFFFFF
 
-        // Only now is it ours: is it still what was looked at, and is there still no reader?
-        0x49, 0x39, 0x53, 0x08,                                    //           cmp [r11+8], rdx
-        0x0F, 0x85, 0xA6, 0x00, 0x00, 0x00,                        //           jne removed
+        // Is there no reader? Then the record: is it plain, live, unpinned, without hints, and the block small? Order: in this
+        // order; who has left has pinned before (RecordStore.TryRecycle).
         0x49, 0x8B, 0x4A, HookLayout.Readers,                      //           mov rcx, [r10+Readers]
         0x83, 0x39, 0x00,                                          //           cmp dword [rcx], 0
+        0x0F, 0x85, 0x0A, 0x01, 0x00, 0x00,                        //           jne removed
+        0x49, 0x8B, 0x53, 0x08,                                    //           mov rdx, [r11+8]
+        0x41, 0x89, 0xD1,                                          //           mov r9d, edx
+        0x41, 0x81, 0xE1, 0xFF, 0xFF, 0xFF, 0x3F,                  //           and r9d, 0x3FFFFFFF
+        0x41, 0x81, 0xF9, 0x00, 0x80, 0x00, 0x00,                  //           cmp r9d, 32768
+        0x0F, 0x87, 0xEF, 0x00, 0x00, 0x00,                        //           ja removed
+        0x48, 0x89, 0xD1,                                          //           mov rcx, rdx
+        0x48, 0xC1, 0xE9, 0x20,                                    //           shr rcx, 32
+        0x81, 0xE1, 0xFF, 0x80, 0x00, 0x00,                        //           and ecx, 0x80FF
+        0x83, 0xF9, 0x01,                                          //           cmp ecx, 1
+        0x0F, 0x85, 0xD9, 0x00, 0x00, 0x00,                        //           jne removed
+
+        // Is the pair of site and place known (FreePairs)?
+        0x41, 0x8B, 0x0B,                                          //           mov ecx, [r11]
+        0x81, 0xE1, 0xFF, 0xFF, 0x0F, 0x00,                        //           and ecx, 0xFFFFF
+        0x4C, 0x09, 0xC1,                                          //           or rcx, r8
+        0x48, 0x89, 0xD0,                                          //           mov rax, rdx
+        0x48, 0xC1, 0xE8, 0x28,                                    //           shr rax, 40
+        0x83, 0xE0, 0x1F,                                          //           and eax, 31
+        0x48, 0xC1, 0xE0, 0x30,                                    //           shl rax, 48
+        0x48, 0x09, 0xC1,                                          //           or rcx, rax
+        0x48, 0xB8, 0x15, 0x7C, 0x4A, 0x7F, 0xB9, 0x79, 0x37, 0x9E, //           mov rax, 0x9E3779B97F4A7C15
+        0x48, 0x0F, 0xAF, 0xC1,                                    //           imul rax, rcx
+        0x48, 0xC1, 0xE8, 0x34,                                    //           shr rax, 52
+        0x48, 0xC1, 0xE0, 0x03,                                    //           shl rax, 3
+        0x49, 0x03, 0x42, HookLayout.Pairs,                        //           add rax, [r10+Pairs]
+        0x48, 0x39, 0x08,                                          //           cmp [rax], rcx
         0x0F, 0x85, 0x99, 0x00, 0x00, 0x00,                        //           jne removed
 
         // What the ring will remember: site and birth from the record, the place, the API.

@@ -13,7 +13,7 @@ namespace NativeLeak.Interop.Linux;
 /// <content>The hook's malloc.</content>
 internal static unsafe partial class MachineCode
 {
-    private const int HookMallocSlot = 5, HookMallocContext = 20, HookMallocFinish = 694, HookMallocBody = 719;
+    private const int HookMallocSlot = 5, HookMallocContext = 20, HookMallocFinish = 664, HookMallocBody = 728;
 
     // void* malloc(size_t byteCount [rdi]), entered as SystemNative_Malloc is: rbp is the caller's frame, [rsp] its call.
     private static ReadOnlySpan<byte> HookMallocCode =>
@@ -21,34 +21,34 @@ internal static unsafe partial class MachineCode
         // Is the thread known, is every block recorded, is it in no scope, is the block small?
         0x64, 0x48, 0x8B, 0x04, 0x25, 0, 0, 0, 0,                  //           mov rax, fs:[the slot]
         0x48, 0x85, 0xC0,                                          //           test rax, rax
-        0x0F, 0x84, 0xB0, 0x02, 0x00, 0x00,                        //           je slow
+        0x0F, 0x84, 0xB9, 0x02, 0x00, 0x00,                        //           je slow
         0x49, 0xBA, 0, 0, 0, 0, 0, 0, 0, 0,                        //           mov r10, the context
         0x49, 0x8B, 0x0A,                                          //           mov rcx, [r10+Gates]
         0x48, 0x83, 0x39, 0x00,                                    //           cmp qword [rcx], 0
-        0x0F, 0x85, 0x99, 0x02, 0x00, 0x00,                        //           jne slow
+        0x0F, 0x85, 0xA2, 0x02, 0x00, 0x00,                        //           jne slow
         0x83, 0x38, 0x00,                                          //           cmp dword [rax+ThreadScope], 0
-        0x0F, 0x85, 0x90, 0x02, 0x00, 0x00,                        //           jne slow
+        0x0F, 0x85, 0x99, 0x02, 0x00, 0x00,                        //           jne slow
         0x48, 0x81, 0xFF, 0x00, 0x80, 0x00, 0x00,                  //           cmp rdi, 32768
-        0x0F, 0x87, 0x83, 0x02, 0x00, 0x00,                        //           ja slow
+        0x0F, 0x87, 0x8C, 0x02, 0x00, 0x00,                        //           ja slow
 
         // Does the walk start where the last one did (WalkMemo.Recall)?
         0x4C, 0x8B, 0x40, HookLayout.ThreadMemo,                   //           mov r8, [rax+ThreadMemo]
         0x48, 0x8B, 0x14, 0x24,                                    //           mov rdx, [rsp]
         0x49, 0x39, 0x50, HookLayout.MemoReturn,                   //           cmp [r8+MemoReturn], rdx
-        0x0F, 0x85, 0x71, 0x02, 0x00, 0x00,                        //           jne slow
+        0x0F, 0x85, 0x7A, 0x02, 0x00, 0x00,                        //           jne slow
         0x49, 0x39, 0x28,                                          //           cmp [r8+MemoFrame], rbp
-        0x0F, 0x85, 0x68, 0x02, 0x00, 0x00,                        //           jne slow
+        0x0F, 0x85, 0x71, 0x02, 0x00, 0x00,                        //           jne slow
         0x49, 0x83, 0x78, HookLayout.MemoStack, 0x00,              //           cmp qword [r8+MemoStack], 0
-        0x0F, 0x85, 0x5D, 0x02, 0x00, 0x00,                        //           jne slow
+        0x0F, 0x85, 0x66, 0x02, 0x00, 0x00,                        //           jne slow
         0x48, 0x8B, 0x48, HookLayout.ThreadStackEnd,               //           mov rcx, [rax+ThreadStackEnd]
         0x49, 0x39, 0x48, HookLayout.MemoStackEnd,                 //           cmp [r8+MemoStackEnd], rcx
-        0x0F, 0x85, 0x4F, 0x02, 0x00, 0x00,                        //           jne slow
+        0x0F, 0x85, 0x58, 0x02, 0x00, 0x00,                        //           jne slow
         0x49, 0x8B, 0x4A, HookLayout.FrameVersion,                 //           mov rcx, [r10+FrameVersion]
         0x8B, 0x09,                                                //           mov ecx, [rcx]
         0x41, 0x39, 0x48, HookLayout.MemoVersion,                  //           cmp [r8+MemoVersion], ecx
-        0x0F, 0x85, 0x3F, 0x02, 0x00, 0x00,                        //           jne slow
+        0x0F, 0x85, 0x48, 0x02, 0x00, 0x00,                        //           jne slow
         0x48, 0x39, 0xE5,                                          //           cmp rbp, rsp
-        0x0F, 0x86, 0x36, 0x02, 0x00, 0x00,                        //           jbe slow
+        0x0F, 0x86, 0x3F, 0x02, 0x00, 0x00,                        //           jbe slow
 
         // Are the frames as they were? Two at a time: (frame, two words that stood there).
         0x66, 0x0F, 0xEF, 0xC0,                                    //           pxor xmm0, xmm0
@@ -83,42 +83,52 @@ internal static unsafe partial class MachineCode
         0x66, 0x48, 0x0F, 0x6E, 0xC9,                              //           movq xmm1, rcx
         0x66, 0x0F, 0xEB, 0xC1,                                    //           por xmm0, xmm1
         0x4D, 0x39, 0xD9,                                          // words:    cmp r9, r11
-        0x0F, 0x87, 0x00, 0x00, 0x00, 0x00,                        //           ja word
+        0x77, 0xE4,                                                //           ja word
 
         // Then the site is the same: an id without flags.
         0x66, 0x0F, 0xEF, 0xC9,                                    //           pxor xmm1, xmm1
         0x66, 0x0F, 0x76, 0xC1,                                    //           pcmpeqd xmm0, xmm1
         0x66, 0x0F, 0xD7, 0xC8,                                    //           pmovmskb ecx, xmm0
         0x81, 0xF9, 0xFF, 0xFF, 0x00, 0x00,                        //           cmp ecx, 0xFFFF
-        0x0F, 0x85, 0xA3, 0x01, 0x00, 0x00,                        //           jne slow
+        0x0F, 0x85, 0xB0, 0x01, 0x00, 0x00,                        //           jne slow
         0x41, 0x8B, 0x48, HookLayout.MemoSite,                     //           mov ecx, [r8+MemoSite]
         0x8D, 0x51, 0xFF,                                          //           lea edx, [rcx-1]
         0x81, 0xFA, 0xFF, 0xFF, 0x0F, 0x00,                        //           cmp edx, 0xFFFFF
-        0x0F, 0x83, 0x90, 0x01, 0x00, 0x00,                        //           jae slow
+        0x0F, 0x83, 0x9D, 0x01, 0x00, 0x00,                        //           jae slow
         0x41, 0x83, 0x60, HookLayout.MemoWalks, 0x00,              //           and dword [r8+MemoWalks], 0
 
-        // Nothing was changed until here. The C heap's part.
+        // Nothing was changed until here. Does the clock stand where it stood when it was last converted (CoarsePage)?
         0x53,                                                      //           push rbx
         0x41, 0x54,                                                //           push r12
         0x57,                                                      //           push rdi
         0x48, 0x89, 0xC3,                                          //           mov rbx, rax
         0x4D, 0x89, 0xD4,                                          //           mov r12, r10
-        0x41, 0xFF, 0x54, 0x24, HookLayout.Malloc,                 //           call [r12+Malloc]
-        0x48, 0x85, 0xC0,                                          //           test rax, rax
-        0x0F, 0x84, 0x6F, 0x01, 0x00, 0x00,                        //           je failed
+        0x49, 0x8B, 0x4C, 0x24, HookLayout.ClockWords,             //           mov rcx, [r12+ClockWords]
+        0x48, 0x8B, 0x09,                                          //           mov rcx, [rcx]
+        0x48, 0x8B, 0x53, HookLayout.ThreadClockNanoseconds,       //           mov rdx, [rbx+ThreadClockNanoseconds]
+        0x48, 0x39, 0x51, 0x08,                                    //           cmp [rcx+8], rdx
+        0x0F, 0x85, 0x4D, 0x01, 0x00, 0x00,                        //           jne ask
+        0x48, 0x8B, 0x53, HookLayout.ThreadClock,                  //           mov rdx, [rbx+ThreadClock]
+        0x48, 0x39, 0x11,                                          //           cmp [rcx], rdx
+        0x0F, 0x85, 0x40, 0x01, 0x00, 0x00,                        //           jne ask
 
-        // The slot of the address, in a leaf that exists (AddressIndex); on its way while the clock is read.
+        // The C heap's part.
+        0x41, 0xFF, 0x54, 0x24, HookLayout.Malloc,                 // stands:   call [r12+Malloc]
+        0x48, 0x85, 0xC0,                                          //           test rax, rax
+        0x0F, 0x84, 0x59, 0x01, 0x00, 0x00,                        //           je failed
+
+        // The slot of the address, in a leaf that exists (AddressIndex), and the tally of the slots around it.
         0xA8, 0x0F,                                                //           test al, 15
-        0x0F, 0x85, 0x47, 0x01, 0x00, 0x00,                        //           jne finish
+        0x0F, 0x85, 0x0A, 0x01, 0x00, 0x00,                        //           jne finish
         0x48, 0x89, 0xC2,                                          //           mov rdx, rax
         0x48, 0xC1, 0xEA, 0x2F,                                    //           shr rdx, 47
-        0x0F, 0x85, 0x3A, 0x01, 0x00, 0x00,                        //           jne finish
+        0x0F, 0x85, 0xFD, 0x00, 0x00, 0x00,                        //           jne finish
         0x48, 0x89, 0xC6,                                          //           mov rsi, rax
         0x48, 0xC1, 0xEE, 0x1B,                                    //           shr rsi, 27
         0x49, 0x8B, 0x4C, 0x24, HookLayout.Directory,              //           mov rcx, [r12+Directory]
         0x48, 0x8B, 0x0C, 0xF1,                                    //           mov rcx, [rcx+rsi*8]
         0x48, 0x85, 0xC9,                                          //           test rcx, rcx
-        0x0F, 0x84, 0x21, 0x01, 0x00, 0x00,                        //           je finish
+        0x0F, 0x84, 0xE4, 0x00, 0x00, 0x00,                        //           je finish
         0x48, 0x89, 0xC6,                                          //           mov rsi, rax
         0x48, 0xC1, 0xEE, 0x06,                                    //           shr rsi, 6
         0x81, 0xE6, 0xFF, 0xFF, 0x1F, 0x00,                        //           and esi, 0x1FFFFF
@@ -126,36 +136,13 @@ internal static unsafe partial class MachineCode
         0x0F, 0x18, 0x0E,                                          //           prefetcht0 [rsi]
         0x48, 0x89, 0xF7,                                          //           mov rdi, rsi
         0x49, 0x2B, 0x7C, 0x24, HookLayout.Leaves,                 //           sub rdi, [r12+Leaves]
-        0x48, 0xC1, 0xEF, 0x0E,                                    //           shr rdi, 14
-        0x49, 0x03, 0x7C, 0x24, HookLayout.Regions,                //           add rdi, [r12+Regions]
-        0x80, 0x3F, 0x02,                                          //           cmp byte [rdi], 2
-        0x75, 0x07,                                                //           jne single
-        0x0F, 0x18, 0x8E, 0x00, 0x00, 0x80, 0x00,                  //           prefetcht0 [rsi+0x800000]
+        0x48, 0xC1, 0xEF, 0x08,                                    //           shr rdi, 8
+        0x49, 0x03, 0x7C, 0x24, HookLayout.Tallies,                //           add rdi, [r12+Tallies]
 
-        // The clock: has it moved since it was last converted?
-        0x50,                                                      // single:   push rax
-        0x56,                                                      //           push rsi
-        0x57,                                                      //           push rdi
-        0x48, 0x83, 0xEC, 0x18,                                    //           sub rsp, 24
-        0x48, 0x89, 0xE6,                                          //           mov rsi, rsp
-        0xBF, 0x06, 0x00, 0x00, 0x00,                              //           mov edi, 6
-        0x41, 0xFF, 0x54, 0x24, HookLayout.Clock,                  //           call [r12+Clock]
-        0x59,                                                      //           pop rcx
-        0x5A,                                                      //           pop rdx
-        0x5F,                                                      //           pop rdi
-        0x5F,                                                      //           pop rdi
-        0x5E,                                                      //           pop rsi
-        0x58,                                                      //           pop rax
-        0x48, 0x3B, 0x4B, HookLayout.ThreadClock,                  //           cmp rcx, [rbx+ThreadClock]
-        0x0F, 0x85, 0xCC, 0x00, 0x00, 0x00,                        //           jne finish
-        0x48, 0x3B, 0x53, HookLayout.ThreadClockNanoseconds,       //           cmp rdx, [rbx+ThreadClockNanoseconds]
-        0x0F, 0x85, 0xC2, 0x00, 0x00, 0x00,                        //           jne finish
-
-        // Is the slot's region in use, and nobody there?
-        0x80, 0x3F, 0x01,                                          //           cmp byte [rdi], 1
-        0x74, 0x16,                                                //           je plain
-        0x80, 0x3F, 0x02,                                          //           cmp byte [rdi], 2
-        0x0F, 0x85, 0xB4, 0x00, 0x00, 0x00,                        //           jne finish
+        // Is the slot's region in use, and nobody there? Above 128, some second slot nearby is in use: is it ours?
+        0x80, 0x3F, 0x80,                                          //           cmp byte [rdi], 128
+        0x74, 0x13,                                                //           je plain
+        0x0F, 0x82, 0xB4, 0x00, 0x00, 0x00,                        //           jb finish
         0x83, 0xBE, 0x00, 0x00, 0x80, 0x00, 0x00,                  //           cmp dword [rsi+0x800000], 0
         0x0F, 0x85, 0xA7, 0x00, 0x00, 0x00,                        //           jne finish
         0x83, 0x3E, 0x00,                                          // plain:    cmp dword [rsi], 0
@@ -227,7 +214,20 @@ internal static unsafe partial class MachineCode
         0xFF, 0x25, 0x00, 0x00, 0x00, 0x00,                        //           jmp qword [rip+0]
         0, 0, 0, 0, 0, 0, 0, 0,                                    //           the address it jumps to
 
-        // No memory: the body tries again, and more.
+        // The words have moved, or nobody knows where they are: has the clock?
+        0x48, 0x83, 0xEC, 0x10,                                    // ask:      sub rsp, 16
+        0x48, 0x89, 0xE6,                                          //           mov rsi, rsp
+        0xBF, 0x06, 0x00, 0x00, 0x00,                              //           mov edi, 6
+        0x41, 0xFF, 0x54, 0x24, HookLayout.Clock,                  //           call [r12+Clock]
+        0x59,                                                      //           pop rcx
+        0x5A,                                                      //           pop rdx
+        0x48, 0x8B, 0x3C, 0x24,                                    //           mov rdi, [rsp]
+        0x48, 0x3B, 0x4B, HookLayout.ThreadClock,                  //           cmp rcx, [rbx+ThreadClock]
+        0x75, 0x0A,                                                //           jne failed
+        0x48, 0x3B, 0x53, HookLayout.ThreadClockNanoseconds,       //           cmp rdx, [rbx+ThreadClockNanoseconds]
+        0x0F, 0x84, 0x99, 0xFE, 0xFF, 0xFF,                        //           je stands
+
+        // No memory, or a new reading of the clock: the body does it all.
         0x5F,                                                      // failed:   pop rdi
         0x41, 0x5C,                                                //           pop r12
         0x5B,                                                      //           pop rbx

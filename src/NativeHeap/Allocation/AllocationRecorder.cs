@@ -159,16 +159,31 @@ internal static class AllocationRecorder
     internal static unsafe bool TryRecord(ThreadBlock* thread, uint* slot, nuint address, nuint byteCount,
         AllocationApi api, BlockFlags flags, nuint framePointer, nuint returnAddress, nuint stackPointer)
     {
-        if (thread == null || thread->Scope != 0 || s_intake != BlockIntake.Every || slot == null
-            || !CoarsePage.Stands(&thread->Clock.Now) || RecordTable.Store is not { } store)
-        {
-            return false;
-        }
-
-        uint word = WalkMemo.Recall(thread->Memo, framePointer, returnAddress, stackPointer, thread->StackEnd);
-        return SiteDepot.IsPlain(word) && store.TryInsert(slot, address, byteCount, word,
-            RecordStateWord.LiveAs(thread->Live, api, flags), thread->Stripe, thread->Clock.Tick);
+        return thread != null
+            && TryRecord(thread, Recall(thread, framePointer, returnAddress, stackPointer), slot, address, byteCount, api, flags);
     }
+
+    /// <summary>The word of the site of a stack that is as it was at the thread's last allocation; else 0. A caller that can asks
+    /// before it calls the C heap: frames that were just pushed stand in the processor's store buffer, and the comparison
+    /// waits for them; there it waits beside the heap's own loads, not behind them.</summary>
+    /// <param name="thread">The calling thread's block.</param>
+    /// <param name="framePointer">As for the other.</param>
+    /// <param name="returnAddress">As for the other.</param>
+    /// <param name="stackPointer">As for the other.</param>
+    // Safety: as in WalkMemo.Recall.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static unsafe uint Recall(ThreadBlock* thread, nuint framePointer, nuint returnAddress, nuint stackPointer)
+        => WalkMemo.Recall(thread->Memo, framePointer, returnAddress, stackPointer, thread->StackEnd);
+
+    /// <summary>As the other, with what <see cref="Recall"/> answered.</summary>
+    // Safety: as in the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static unsafe bool TryRecord(ThreadBlock* thread, uint siteWord, uint* slot, nuint address, nuint byteCount,
+        AllocationApi api, BlockFlags flags)
+        => SiteDepot.IsPlain(siteWord) && thread->Scope == 0 && s_intake == BlockIntake.Every && slot != null
+            && CoarsePage.Stands(&thread->Clock.Now) && RecordTable.Store is { } store
+            && store.TryInsert(slot, address, byteCount, siteWord, RecordStateWord.LiveAs(thread->Live, api, flags),
+                thread->Stripe, thread->Clock.Tick);
 
     /// <summary>As the others, for a caller that looked for its thread's block.</summary>
     // Safety: as in OnAllocated.

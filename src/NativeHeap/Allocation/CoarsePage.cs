@@ -25,6 +25,7 @@ internal static unsafe class CoarsePage
     private static TimeSpec* s_nowhere;
     private static TimeSpec* s_found;
     private static TimeSpec* s_words;
+    private static TimeSpec** s_wordsAddress;
     private static TimeSpec s_last;
     private static int s_changes;
 
@@ -36,6 +37,9 @@ internal static unsafe class CoarsePage
         // Order: each word is one load; both equal mean that no time has passed, since the clock never goes back.
         return Volatile.Read(ref words->Nanoseconds) == reading->Nanoseconds && Volatile.Read(ref words->Seconds) == reading->Seconds;
     }
+
+    /// <summary>Where machine code finds the words that <see cref="Stands"/> compares with; null before <see cref="Find"/>.</summary>
+    public static TimeSpec** WordsAddress => s_wordsAddress;
 
     /// <summary>Whether the words are believed.</summary>
     public static bool IsUsed => s_words != s_nowhere;
@@ -49,10 +53,13 @@ internal static unsafe class CoarsePage
             return;
         }
 
-        TimeSpec* nowhere = (TimeSpec*)RuntimeHelpers.AllocateTypeAssociatedMemory(typeof(CoarsePage), sizeof(TimeSpec));
+        TimeSpec* nowhere = (TimeSpec*)RuntimeHelpers.AllocateTypeAssociatedMemory(
+            typeof(CoarsePage), sizeof(TimeSpec) + sizeof(TimeSpec*));
         // Never the clock's: no second has so many nanoseconds.
         nowhere->Nanoseconds = long.MaxValue;
-        s_nowhere = s_found = s_words = nowhere;
+        s_wordsAddress = (TimeSpec**)(nowhere + 1);
+        s_nowhere = s_found = nowhere;
+        Use(nowhere);
         RawSyscall.Initialize();
         // The clock may move while it is looked for.
         for (int i = 0; i < Attempts && s_found == s_nowhere; i++)
@@ -108,14 +115,21 @@ internal static unsafe class CoarsePage
         if (!isSame)
         {
             s_found = s_nowhere;
-            s_words = s_nowhere;
+            Use(s_nowhere);
         }
         else if (s_words == s_nowhere && (s_last.Nanoseconds != now->Nanoseconds || s_last.Seconds != now->Seconds))
         {
             // Threads may disturb each other here; what they count too much or too little are changes all the same.
             s_last = *now;
-            s_words = ++s_changes > NeededChanges ? found : s_nowhere;
+            Use(++s_changes > NeededChanges ? found : s_nowhere);
         }
+    }
+
+    // Order: either address may be seen a while longer: at both the clock is compared with itself, or with no time at all.
+    private static void Use(TimeSpec* words)
+    {
+        s_words = words;
+        *s_wordsAddress = words;
     }
 
     // How often the clock's reading stands in a copy of a page.

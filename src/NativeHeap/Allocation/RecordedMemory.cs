@@ -26,21 +26,22 @@ internal static unsafe class RecordedMemory
     public static void* Alloc(nuint byteCount, AllocationApi api)
     {
         nuint asked = byteCount != 0 ? byteCount : 1;
-        void* block = CHeap.Malloc(asked);
-        // All calls first: what comes then stays in registers.
-        uint* slot = RecordTable.ApproachNew((nuint)block);
         nuint here;
         FrameAndSlot own = MachineCode.FrameAndSlot();
-        if (block == null || FreeGate.IsPoisoning || !StackWalker.IsOwnFrame(own.FramePointer, (nuint)(&here)))
-        {
-            return EndAlloc(block, asked, api, own.FramePointer, (nuint)(&here));
-        }
-
         // Safety: this method's own frame: the caller's frame pointer, and where it goes on.
         nuint* frame = (nuint*)own.FramePointer;
         ThreadBlock* thread = (ThreadBlock*)own.Slot;
-        if (!AllocationRecorder.TryRecord(thread, slot, (nuint)block, asked, api, BlockFlags.None,
-            frame[0], frame[1], (nuint)(frame + 2)))
+        bool isOwn = StackWalker.IsOwnFrame((nuint)frame, (nuint)(&here));
+        uint site = isOwn && thread != null
+            ? AllocationRecorder.Recall(thread, frame[0], frame[1], (nuint)(frame + 2)) : 0;
+        void* block = CHeap.Malloc(asked);
+        uint* slot = RecordTable.Approach((nuint)block);
+        if (block == null || FreeGate.IsPoisoning || !isOwn)
+        {
+            return EndAlloc(block, asked, api, (nuint)frame, (nuint)(&here));
+        }
+
+        if (site == 0 || !AllocationRecorder.TryRecord(thread, site, slot, (nuint)block, asked, api, BlockFlags.None))
         {
             AllocationRecorder.OnAllocated(thread, (nuint)block, asked, api, BlockFlags.None,
                 frame[0], frame[1], (nuint)(frame + 2));

@@ -23,15 +23,17 @@ internal unsafe struct HookContext
     [FieldOffset(HookLayout.FrameVersion)] public int* FrameVersion;
     [FieldOffset(HookLayout.Directory)] public nuint* Directory;
     [FieldOffset(HookLayout.Leaves)] public byte* Leaves;
-    [FieldOffset(HookLayout.Regions)] public byte* Regions;
+    [FieldOffset(HookLayout.Tallies)] public byte* Tallies;
     [FieldOffset(HookLayout.Entries)] public PackedRecord* Entries;
     [FieldOffset(HookLayout.Readers)] public int* Readers;
     [FieldOffset(HookLayout.Pairs)] public ulong* Pairs;
+    [FieldOffset(HookLayout.ClockWords)] public TimeSpec** ClockWords;
 
     /// <summary>Gathers it. Null where something is missing: then every call goes through the bodies.</summary>
     public static HookContext* TryCreate()
     {
-        if (ThreadSlot.Offset == 0 || RecorderGates.Address == null || RecordTable.Store is not { } store)
+        if (ThreadSlot.Offset == 0 || RecorderGates.Address == null || CoarsePage.WordsAddress == null
+            || RecordTable.Store is not { } store)
         {
             return null;
         }
@@ -43,11 +45,12 @@ internal unsafe struct HookContext
             context->Malloc = CHeap.MallocAddress;
             context->Free = CHeap.FreeAddress;
             context->Clock = CoarseClock.FunctionAddress;
+            context->ClockWords = CoarsePage.WordsAddress;
             context->FrameVersion = FrameSizes.VersionAddress;
             context->Entries = store.RecordOf(0);
             context->Readers = store.Epochs.Active;
             context->Pairs = FreePairs.CacheAddress;
-            store.LocateAligned(out context->Directory, out context->Leaves, out context->Regions);
+            store.LocateAligned(out context->Directory, out context->Leaves, out context->Tallies);
         }
 
         return context;

@@ -16,13 +16,15 @@ internal static unsafe partial class FreeGate
 {
     private const int HeapHeaderByteCount = 16;
 
-    /// <summary>The slot of an address that is about to be freed. Its cache line is under way, and the C heap's header of the
-    /// block: they are waited for while an interlocked operation holds up everything else. Call it first of all.</summary>
+    /// <summary>The slot of an address that is about to be freed. Its cache line is under way, and what the C heap will read: the
+    /// block's header and its first words, in a quarter of all blocks another line. They are waited for while an interlocked
+    /// operation holds up everything else. Call it first of all.</summary>
     // Safety: a prefetch reads nothing.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint* Approach(nuint address)
     {
         Sse.Prefetch0((byte*)address - HeapHeaderByteCount);
+        Sse.Prefetch0((byte*)address);
         return RecordTable.Approach(address);
     }
 

@@ -21,8 +21,10 @@ internal static unsafe partial class RecentFrees
     private const int ProbeLimit = 64;
     private const nint NoSuchProcess = -3; // ESRCH
 
-    // A free takes microseconds; who is not done after so many turns is stopped by a debugger, or worse.
+    // A free takes microseconds; who is not done after so many turns, or after a second, is stopped by a debugger, or worse.
+    // By time too: on a busy machine a turn gives the processor to others, and takes milliseconds.
     private const int WaitLimit = 200_000;
+    private const uint WaitTicks = 1000 / CoarseClock.TickMilliseconds;
 
     private static FreeRing* s_rings;
     private static byte* s_isCommitted;
@@ -132,6 +134,7 @@ internal static unsafe partial class RecentFrees
     {
         SpinWait spin = default;
         bool wasOutside = false;
+        uint start = CoarseClock.NowTicks;
         for (int turns = 0; ; turns++)
         {
             // Order: acquires what the other did before; pairs with the releases in FreeGate.
@@ -148,7 +151,8 @@ internal static unsafe partial class RecentFrees
             }
 
             wasOutside |= !isInHeap;
-            if (((inFlight & FreeRing.NoRecord) != 0 && !isInHeap && isBefore) || turns == WaitLimit)
+            if (((inFlight & FreeRing.NoRecord) != 0 && !isInHeap && isBefore) || turns == WaitLimit
+                || CoarseClock.NowTicks - start > WaitTicks)
             {
                 return !isInHeap;
             }

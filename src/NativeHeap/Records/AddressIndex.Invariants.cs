@@ -25,6 +25,29 @@ internal sealed unsafe partial class AddressIndex
         return isRight && total == _header->TouchedRegions;
     }
 
+    /// <summary>Whether each tally is the number of its second slots in use, and says whether its region is touched.</summary>
+    internal bool AreSecondsCounted()
+    {
+        bool isRight = true;
+        for (nuint leaf = 0; leaf < (nuint)Math.Min(_header->NextLeaf, (long)_leafCapacity); leaf++)
+        {
+            uint* slots = (uint*)(_leaves + (leaf * LeafByteCount));
+            for (nuint window = 0; window <= SlotMask; window += 1u << TallyBits)
+            {
+                int used = 0;
+                for (nuint i = 0; IsTouched(slots + window + SecondOffset) && i < 1u << TallyBits; i++)
+                {
+                    used += slots[window + SecondOffset + i] != 0 ? 1 : 0;
+                }
+
+                int tally = *TallyOf(slots + window, _leaves, _tallies);
+                isRight &= tally == used + (IsTouched(slots + window) ? TouchedTally : 0);
+            }
+        }
+
+        return isRight;
+    }
+
     /// <summary>Marks the entries that are forks. Exhaustive and slow; for the invariants of a store.</summary>
     /// <returns>An entry that was marked before, or null.</returns>
     internal uint? CountForks(bool[] isPlaced, ref long forks)

@@ -59,9 +59,9 @@ internal sealed unsafe partial class AddressIndex
             return 0;
         }
 
-        // A leaf costs a page of the directory, of the list of leaves, of the stretches and of the region bytes; its own as
+        // A leaf costs a page of the directory, of the list of leaves, of the stretches, of regions and of tallies; its own as
         // they are touched.
         nuint leaf = (nuint)_leaves + (number * LeafByteCount);
-        return _pages.TryCharge(4 * _pages.PageByteCount) && _pages.CommitSparse(leaf, LeafByteCount) ? leaf : 0;
+        return _pages.TryCharge(5 * _pages.PageByteCount) && _pages.CommitSparse(leaf, LeafByteCount) ? leaf : 0;
     }
 }

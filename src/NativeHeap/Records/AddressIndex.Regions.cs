@@ -48,6 +48,7 @@ internal sealed unsafe partial class AddressIndex
             return true;
         }
 
+        MarkTallies(region);
         // Order: the count and the bit are one word, so that each region is counted here or by TryMakeLarge, not by both.
         int now = Interlocked.Increment(ref _stretches[stretch]);
         if ((now & LargeBit) == 0)
@@ -61,6 +62,21 @@ internal sealed unsafe partial class AddressIndex
         }
 
         return true;
+    }
+
+    // Says in the tallies of a region of slots that it is touched. Until then its blocks are entered in the general way.
+    private void MarkTallies(byte* region)
+    {
+        nuint number = (nuint)(region - _regions);
+        if (number % RegionsPerLeaf < RegionsPerLeaf / 2)
+        {
+            long* tallies = (long*)(_tallies + (number << (RegionBits - TallyBits)));
+            for (int i = 0; i < (1 << (RegionBits - TallyBits)) / sizeof(long); i++)
+            {
+                // Order: beside the counts, which others change; after the region was paid for.
+                Interlocked.Or(ref tallies[i], unchecked((long)0x8080_8080_8080_8080));
+            }
+        }
     }
 
     // Before the first touch of a stretch.

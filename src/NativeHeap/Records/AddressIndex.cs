@@ -29,6 +29,7 @@ namespace NativeLeak.NativeHeap.Records;
 ///                                                            granule, each an index or 0; granule bits 0
 /// leaf:      2,097,152 slots of 4 bytes = 8 MiB, then as many second slots; touched only where blocks are
 /// regions:   one byte per 4,096 slots or second slots, set once a block stood there: a walk skips the rest
+/// tallies:   one byte per 64 slots: bit 7 the region's byte is set, bits 0–6 how many of their second slots are in use (0 … 64)
 /// stretches: one word per 128 regions (2 MiB): how many of them are set, and whether a large page stands behind all
 /// </code>
 /// </remarks>
@@ -63,8 +64,11 @@ internal sealed unsafe partial class AddressIndex
     /// <summary>The shift of the index of 16-aligned addresses.</summary>
     public const int AlignedShift = 4;
 
-    // What the byte of a region of slots says besides 1: second slots were used there too.
-    private const byte SecondTouched = 2;
+    /// <summary>Slots in a tally, as a shift.</summary>
+    public const int TallyBits = 6;
+
+    /// <summary>A tally whose region is touched, and no second slot in use.</summary>
+    public const byte TouchedTally = 0x80;
 
     private const int GranuleMask = (1 << WindowGranuleBits) - 1;
     private const nuint SlotMask = (1u << SlotBits) - 1;
@@ -75,6 +79,9 @@ internal sealed unsafe partial class AddressIndex
     private const nuint LeafByteCount = 2 * (sizeof(uint) << SlotBits);
     private const nuint RegionsPerLeaf = 2u << (SlotBits - RegionBits);
 
+    // Those of second slots are never used: so one shift leads from a slot to its tally.
+    private const nuint TalliesPerLeaf = 2u << (SlotBits - TallyBits);
+
     // 16,384 leaves: 2 TiB of addresses that hold blocks at shift 4. Address space only; halved while it is refused.
     private const nuint MaximumLeafCount = 1 << 14;
     private const nuint MinimumLeafCount = 4;
@@ -83,6 +90,7 @@ internal sealed unsafe partial class AddressIndex
     private readonly nuint* _directory;
     private readonly byte* _leaves;
     private readonly byte* _regions;
+    private readonly byte* _tallies;
     private readonly uint* _leafEntries;
     private readonly int* _stretches;
     private readonly nuint _leafCapacity;
@@ -109,11 +117,13 @@ internal sealed unsafe partial class AddressIndex
         _directory = (nuint*)directory;
         _leaves = (byte*)leaves;
         _leafCapacity = leafCapacity;
-        // The first page of the tables holds the header; then a word per leaf, the words of stretches, the region bytes.
+        // The first page of the tables holds the header; then a word per leaf, the words of stretches, the bytes of
+        // regions and tallies.
         _header = (IndexHeader*)tables;
         _leafEntries = (uint*)(tables + pages.PageByteCount);
         _stretches = (int*)(_leafEntries + leafCapacity);
         _regions = (byte*)(_stretches + (leafCapacity * StretchesPerLeaf));
+        _tallies = _regions + (leafCapacity * RegionsPerLeaf);
         _header->LargestBlock = LeastReach;
     }
 
@@ -185,7 +195,7 @@ internal sealed unsafe partial class AddressIndex
     };
 
     private static nuint TablesByteCount(IPageSource pages, nuint leafCount)
-        => (pages.PageByteCount + (leafCount * (sizeof(uint) + (StretchesPerLeaf * sizeof(int)) + RegionsPerLeaf)) + pages.PageByteCount - 1)
+        => (pages.PageByteCount + (leafCount * (sizeof(uint) + (StretchesPerLeaf * sizeof(int)) + RegionsPerLeaf + TalliesPerLeaf)) + pages.PageByteCount - 1)
             & ~(pages.PageByteCount - 1);
 
     // Reserved first, so that the system does not charge the process for a sparse table it will hardly touch.
@@ -201,21 +211,21 @@ internal sealed unsafe partial class AddressIndex
         return address;
     }
 
-    /// <summary>Where leaves begin, and the bytes of their regions, for <see cref="IsPlain"/>.</summary>
+    /// <summary>Where leaves begin, and the tallies of their slots, for <see cref="IsPlain"/>.</summary>
     public byte* Leaves => _leaves;
 
     /// <inheritdoc cref="Leaves"/>
-    public byte* Regions => _regions;
+    public byte* Tallies => _tallies;
 
     /// <summary>Directory entries, for <see cref="FindAligned"/>.</summary>
     public nuint* Directory => _directory;
 
     /// <summary>Where its parts are: they never move.</summary>
-    public void Locate(out nuint* directory, out byte* leaves, out byte* regions)
+    public void Locate(out nuint* directory, out byte* leaves, out byte* tallies)
     {
         directory = _directory;
         leaves = _leaves;
-        regions = _regions;
+        tallies = _tallies;
     }
 
     /// <summary>The granule of an address within its window, 0 … 3.</summary>
@@ -250,28 +260,35 @@ internal sealed unsafe partial class AddressIndex
 
     /// <summary>Whether something stood in the region of a slot or second slot: else it is not worth a look.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsTouched(uint* slot) => IsTouched(slot, _leaves, _regions);
+    public bool IsTouched(uint* slot) => *RegionOf(slot) != 0;
 
-    /// <summary>As the other, in the index with these leaves and regions.</summary>
+    /// <summary>As the other, of a slot, not a second one, in the index with these leaves and tallies.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsTouched(uint* slot, byte* leaves, byte* regions) => *RegionOf(slot, leaves, regions) != 0;
+    public static bool IsTouched(uint* slot, byte* leaves, byte* tallies) => *TallyOf(slot, leaves, tallies) != 0;
 
     /// <summary>Before something is entered in a second slot.</summary>
     public bool TryTouchSecond(uint* second)
     {
         byte* region = RegionOf(second);
-        if (*region == 0)
+        return *region != 0 || TouchRegion(region);
+    }
+
+    /// <summary>Before something is entered in a second slot that is empty: it counts as used from here on.</summary>
+    // Order: one interlocked add before the exchange that fills the slot. A tally is never less than the second slots in use:
+    // so who sees none finds nothing there that was entered before.
+    public void RaiseSecond(uint* second) => AddToTally(second, 1);
+
+    /// <summary>After a second slot was emptied, or was not filled after all.</summary>
+    // Order: one interlocked add after the exchange that emptied the slot; as RaiseSecond.
+    public void LowerSecond(uint* second) => AddToTally(second, -1);
+
+    /// <summary>After a record was taken out of a window: lowers the tally if it stood in the second slot itself.</summary>
+    public void NoteEmptied(uint* slot, uint* emptied)
+    {
+        if (emptied == slot + SecondOffset)
         {
-            if (!TouchRegion(region))
-            {
-                return false;
-            }
-
-            // Order: from 1, never back; before the second slot is written, by whoever comes first.
-            Volatile.Write(ref *RegionOf(second - SecondOffset), SecondTouched);
+            LowerSecond(emptied);
         }
-
-        return true;
     }
 
     /// <summary>The entry of a granule in these words of a window's slot and second slot; 0 = none.</summary>
@@ -292,12 +309,13 @@ internal sealed unsafe partial class AddressIndex
     }
 
     /// <summary>Whether <see cref="FindOrCreate"/> would have nothing to do but find the slot, for a block smaller than
-    /// <see cref="LeastReach"/>, and nothing stands in the second slot; in the index with these leaves and regions.</summary>
+    /// <see cref="LeastReach"/>, and nothing stands in the second slot; in the index with these leaves and tallies.</summary>
+    // Order: pairs with RaiseSecond: a stale record of this very address was counted before its block was handed out.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsPlain(uint* slot, byte* leaves, byte* regions)
+    public static bool IsPlain(uint* slot, byte* leaves, byte* tallies)
     {
-        byte region = *RegionOf(slot, leaves, regions);
-        return region != 0 && (region != SecondTouched || slot[SecondOffset] == 0);
+        byte tally = *TallyOf(slot, leaves, tallies);
+        return tally == TouchedTally || (tally > TouchedTally && slot[SecondOffset] == 0);
     }
 
     /// <summary>The slot of an address, or null when no block was ever near it.</summary>
@@ -347,11 +365,19 @@ internal sealed unsafe partial class AddressIndex
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private byte* RegionOf(uint* slot) => RegionOf(slot, _leaves, _regions);
+    private byte* RegionOf(uint* slot) => _regions + ((nuint)((byte*)slot - _leaves) >> (RegionBits + 2));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static byte* RegionOf(uint* slot, byte* leaves, byte* regions)
-        => regions + ((nuint)((byte*)slot - leaves) >> (RegionBits + 2));
+    private static byte* TallyOf(uint* slot, byte* leaves, byte* tallies)
+        => tallies + ((nuint)((byte*)slot - leaves) >> (TallyBits + 2));
+
+    // Four tallies are one word; none of them ever passes its limits, so nothing is carried from one to the next.
+    private void AddToTally(uint* second, int by)
+    {
+        nuint at = (nuint)(TallyOf(second - SecondOffset, _leaves, _tallies) - _tallies);
+        // Order: see RaiseSecond and LowerSecond.
+        Interlocked.Add(ref *(int*)(_tallies + (at & ~(nuint)3)), by << (int)((at & 3) * 8));
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void RaiseLargestBlock(nuint byteCount)

@@ -106,7 +106,7 @@ internal static class RecordStateWord
     public static bool TryRecycle(ref uint word)
     {
         // Order: a plain read suffices: without an announced reader no pin can be added, and pins that outlived their
-        // guard are seen, since they were added before the caller's exchange unlinked the record. The write needs no
+        // guard are seen, since they were added before that guard was counted out. The write needs no
         // order towards what came before; what comes after it is the caller's business.
         if ((word & PinMask) != 0)
         {

@@ -12,6 +12,7 @@
 //   6. the count of a queue = its length
 //   7. a full batch has 64 entries, a thread's list fewer, and its count is its length
 //   8. the word of a stretch of the index counts its touched regions, and their sum, large pages whole, is what is in use
+//   9. a tally of the index = second slots in use among its 64, and bit 7 = their region is touched
 // Safety: reads entries below the high-water mark only, while no other thread changes them (the caller's duty).
 using System.Globalization;
 
@@ -54,6 +55,7 @@ internal sealed unsafe partial class RecordStore
         }
 
         broken ??= _aligned.AreRegionsCounted() && (_odd?.AreRegionsCounted() ?? true) ? null : "regions are counted wrongly";
+        broken ??= _aligned.AreSecondsCounted() && (_odd?.AreSecondsCounted() ?? true) ? null : Broken(9, 0);
         return broken ?? CountRest(isPlaced, highWater) ?? CheckCounters(live, liveBytes, forks);
     }
 

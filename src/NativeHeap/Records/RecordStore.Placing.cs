@@ -141,7 +141,7 @@ internal sealed unsafe partial class RecordStore
                     return false;
                 }
 
-                return LinkSecond(second, granule, entry, home, out stale);
+                return LinkSecond(index, second, granule, entry, home, out stale);
             }
 
             // Order: releases a complete, live record; pairs with the reads in TryFind, Unlink and of the frozen world. A
@@ -155,10 +155,24 @@ internal sealed unsafe partial class RecordStore
     }
 
     // The granule is ours alone: the C heap gave us the address. So nobody else enters a record for it, here or in the slot.
-    private bool LinkSecond(uint* second, uint granule, uint entry, RecordStripe* home, out uint stale)
+    private bool LinkSecond(AddressIndex index, uint* second, uint granule, uint entry, RecordStripe* home, out uint stale)
+    {
+        // Counted before it is filled; what stands there already was counted by whoever filled it.
+        index.RaiseSecond(second);
+        bool isLinked = LinkSecond(second, granule, entry, home, out stale, out bool wasEmpty);
+        if (!wasEmpty)
+        {
+            index.LowerSecond(second);
+        }
+
+        return isLinked;
+    }
+
+    private bool LinkSecond(uint* second, uint granule, uint entry, RecordStripe* home, out uint stale, out bool wasEmpty)
     {
         uint own = entry | (granule << AddressIndex.GranuleShift);
         uint fork = 0;
+        wasEmpty = false;
         while (true)
         {
             // Order: acquires a fork's contents; what is written below is decided by an exchange.
@@ -177,6 +191,7 @@ internal sealed unsafe partial class RecordStore
                 if (Interlocked.CompareExchange(ref *second, own, seen) == seen)
                 {
                     GiveBack(home, fork);
+                    wasEmpty = seen == 0;
                     stale = seen & AddressIndex.IndexMask;
                     return true;
                 }

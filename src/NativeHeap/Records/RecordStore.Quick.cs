@@ -24,16 +24,6 @@ internal sealed unsafe partial class RecordStore
         return slot;
     }
 
-    /// <summary>As the other, for a block that is to be recorded: its second slot is under way too.</summary>
-    // Safety: as in the other; where the second slot does not exist nothing is fetched.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public uint* ApproachNew(nuint address)
-    {
-        uint* slot = Approach(address);
-        Sse.Prefetch0(slot + AddressIndex.SecondOffset);
-        return slot;
-    }
-
     /// <summary>Records a block. False when it could not be recorded; the block itself is unaffected.</summary>
     /// <param name="slot">What <see cref="Approach"/> answered for <paramref name="address"/>.</param>
     /// <param name="address">Start of the block.</param>
@@ -65,7 +55,7 @@ internal sealed unsafe partial class RecordStore
         ulong ordinal = home->LastOrdinal + 1;
         if (entry == 0 || home->Mode != RecordStripe.Owned || byteCount >= AddressIndex.LeastReach
             // Order: a latch, see SwitchOff.
-            || !AddressIndex.IsPlain(slot, _leaves, _regions) || Volatile.Read(ref _isFull) != 0
+            || !AddressIndex.IsPlain(slot, _leaves, _tallies) || Volatile.Read(ref _isFull) != 0
             || (uint)(ordinal >> PackedRecord.SequenceBits) != tick)
         {
             return false;
@@ -136,7 +126,7 @@ internal sealed unsafe partial class RecordStore
     {
         entry = 0;
         // A look at slots that no block paid for would touch their page.
-        if (!AddressIndex.IsTouched(slot, _leaves, _regions))
+        if (!AddressIndex.IsTouched(slot, _leaves, _tallies))
         {
             return false;
         }
@@ -154,7 +144,8 @@ internal sealed unsafe partial class RecordStore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PackedRecord* RecordOf(uint entry) => _entries + entry;
 
-    /// <summary>Puts a record that was taken out back among the free ones, as it nearly always goes. False: nothing was done.</summary>
+    /// <summary>Puts a record that was taken out back among the free ones, as it nearly always goes. False: nothing was done.
+    /// Whatever the caller saw of its pins, they are looked at again here, after the question for readers.</summary>
     /// <param name="home">The calling thread's own stripe.</param>
     /// <param name="entry">What <see cref="TryTake"/> answered.</param>
     /// <param name="byteCount">The block's size. Pre: the record is plain (<see cref="RecordStateWord.IsPlain"/>).</param>
@@ -163,8 +154,9 @@ internal sealed unsafe partial class RecordStore
     {
         uint count = home->FreeCount + 1;
         // Order: EpochDomain.IsQuiet, asked after the exchange that unlinked the record; see there.
-        if (Volatile.Read(ref *_activeReaders) != 0 || home->Mode != RecordStripe.Owned || count == RecordSlabs.BatchCount
-            || home->Queue->Head != 0)
+        // A reader that was counted then may have pinned the record since, and left: so its pins are read after the count.
+        if (Volatile.Read(ref *_activeReaders) != 0 || RecordStateWord.Pins(_entries[entry].StateWord) != 0
+            || home->Mode != RecordStripe.Owned || count == RecordSlabs.BatchCount || home->Queue->Head != 0)
         {
             return false;
         }
@@ -197,8 +189,8 @@ internal sealed unsafe partial class RecordStore
         => LinkCounted(Approach(address), AddressIndex.AlignedGranuleOf(address), entry, byteCount, HomeOf(ThreadNumbers.Current));
 
     /// <summary>Where the index of 16-aligned addresses has its parts, for machine code.</summary>
-    public void LocateAligned(out nuint* directory, out byte* leaves, out byte* regions)
-        => _aligned.Locate(out directory, out leaves, out regions);
+    public void LocateAligned(out nuint* directory, out byte* leaves, out byte* tallies)
+        => _aligned.Locate(out directory, out leaves, out tallies);
 
     /// <summary>Counts a free of an address without a record.</summary>
     public void CountUnknownFree()

@@ -33,7 +33,7 @@ internal sealed unsafe partial class RecordStore
     private readonly nuint* _directory;
     private readonly int* _activeReaders;
     private readonly byte* _leaves;
-    private readonly byte* _regions;
+    private readonly byte* _tallies;
     private readonly AddressIndex _aligned;
     private readonly AddressIndex? _odd;
     private readonly EpochDomain _epochs;
@@ -53,7 +53,7 @@ internal sealed unsafe partial class RecordStore
         _directory = aligned.Directory;
         _activeReaders = epochs.Active;
         _leaves = aligned.Leaves;
-        _regions = aligned.Regions;
+        _tallies = aligned.Tallies;
         _aligned = aligned;
         _odd = odd;
         _epochs = epochs;
@@ -318,6 +318,7 @@ internal sealed unsafe partial class RecordStore
             // question whether readers are announced (EpochDomain.IsQuiet); pairs with EpochDomain.Enter.
             if (Interlocked.CompareExchange(ref *at, 0, seen) == seen)
             {
+                index.NoteEmptied(slot, at);
                 return entry;
             }
 

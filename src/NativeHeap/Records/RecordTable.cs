@@ -87,10 +87,6 @@ internal static unsafe class RecordTable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint* Approach(nuint address) => s_store is { } store ? store.Approach(address) : null;
 
-    /// <summary>As <see cref="Approach"/>, for a block that the C heap just returned.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint* ApproachNew(nuint address) => s_store is { } store ? store.ApproachNew(address) : null;
-
     /// <summary>As the other, for a caller that knows its thread's number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Insert(uint* slot, nuint address, nuint byteCount, AllocationApi api, BlockFlags flags,

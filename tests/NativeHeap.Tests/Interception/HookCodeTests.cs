@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
+using NativeLeak.Interop.Linux;
 using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Misuse;
 using NativeLeak.NativeHeap.Reclamation;
@@ -152,7 +153,8 @@ internal sealed unsafe class HookCodeTests
     }
 
     // On a thread of its own: below a test with arguments lies a method that reflection made, whose stacks are never kept.
-    // Several times if need be: the first ones meet code that is still being compiled, and call stacks that are new.
+    // Several times if need be. One thread is enough when these tests run alone; after others, blocks that they left may have the
+    // slots that a thread's first blocks want.
     private static void RunPairs(Unusual unusual, List<PairCalls> usual, List<PairCalls> unusuals, Func<bool> isSeen)
     {
         for (int i = 0; i < Threads && (i == 0 || !isSeen()); i++)
@@ -162,19 +164,25 @@ internal sealed unsafe class HookCodeTests
     }
 
     private static void RunPairs(Unusual unusual, List<PairCalls> usual, List<PairCalls> unusuals)
+        => OnAThread(() =>
+        {
+            for (int i = 0; i < Tries; i++)
+            {
+                // Every third round is the case; all are called from here, so that the stack is one.
+                bool isCase = i % 3 == 2;
+                PairCalls calls = Pair(isCase ? unusual : s_nothing, More(i / 3));
+                (isCase ? unusuals : usual).Add(calls);
+            }
+        });
+
+    private static void OnAThread(Action action)
     {
         Exception? failure = null;
         Thread thread = new(() =>
         {
             try
             {
-                for (int i = 0; i < Tries; i++)
-                {
-                    // Every third round is the case; all are called from here, so that the stack is one.
-                    bool isCase = i % 3 == 2;
-                    PairCalls calls = Pair(isCase ? unusual : s_nothing, More(i / 3));
-                    (isCase ? unusuals : usual).Add(calls);
-                }
+                action();
             }
             catch (Exception exception)
             {
@@ -184,6 +192,52 @@ internal sealed unsafe class HookCodeTests
         thread.Start();
         thread.Join();
         Assert.That(failure, Is.Null);
+    }
+
+    // What methods without a frame return to is compared word by word, behind the frames; here are two words more.
+    [TestCase(0)]
+    [TestCase(1)]
+    public void AChangedWordOfTheStackIsSeen(int changed)
+    {
+        List<bool> same = [], different = [];
+        for (int i = 0; i < Threads && !same.Contains(true); i++)
+        {
+            OnAThread(() => CompareWords(changed, same, different));
+        }
+
+        Assert.That(same, Has.Some.True, "with its words unchanged a stack must be known");
+        Assert.That(different, Has.None.True);
+    }
+
+    // All from one line, so that the stack is one.
+    private static void CompareWords(int changed, List<bool> same, List<bool> different)
+    {
+        ulong* words = stackalloc ulong[2];
+        for (int i = 0; i < Tries; i++)
+        {
+            bool isCase = i % 3 == 2;
+            PlantWords(words, isCase ? changed : -1);
+            int calls = Calls;
+            void* block = Allocate(ByteCount);
+            (isCase ? different : same).Add(Calls == calls);
+            Free(block);
+        }
+    }
+
+    private static void PlantWords(ulong* words, int changed)
+    {
+        ThreadBlock* thread = ThreadBlocks.Find();
+        if (thread != null)
+        {
+            byte* memo = (byte*)thread->Memo;
+            for (int i = 0; i < 2; i++)
+            {
+                ulong* pair = (ulong*)(memo + WalkMemo.ByteCount) - (2 * (i + 1));
+                (pair[0], pair[1], words[i]) = ((ulong)(words + i), 7, changed == i ? 8UL : 7);
+            }
+
+            *(ushort*)(memo + HookLayout.MemoWords) = 2 * 2 * sizeof(ulong);
+        }
     }
 
     [Test]

@@ -76,7 +76,8 @@ internal sealed unsafe class HookLayoutTests
             Assert.That(Constant(typeof(FreeRing), "FirstEntry"), Is.EqualTo(HookLayout.RingFirstEntry));
             Assert.That(AddressIndex.SecondOffset * sizeof(uint), Is.EqualTo(HookLayout.SecondSlot));
             Assert.That(AddressIndex.AlignedShift + AddressIndex.WindowGranuleBits + AddressIndex.SlotBits, Is.EqualTo(27));
-            Assert.That(AddressIndex.RegionBits + 2, Is.EqualTo(14));
+            Assert.That(AddressIndex.TallyBits + 2, Is.EqualTo(HookLayout.TallyShift));
+            Assert.That((int)AddressIndex.TouchedTally, Is.EqualTo(HookLayout.TouchedTally));
             Assert.That(AddressIndex.GranuleShift, Is.EqualTo(29));
             Assert.That(AddressIndex.LeastReach, Is.GreaterThan(CHeap.QuickByteCount));
             Assert.That(PackedRecord.SiteBits, Is.EqualTo(20));

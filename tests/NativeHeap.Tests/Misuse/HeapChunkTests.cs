@@ -9,6 +9,8 @@ namespace NativeLeak.NativeHeap.Tests.Misuse;
 [NonParallelizable]
 internal sealed unsafe class HeapChunkTests
 {
+    private const int Rounds = 10;
+
     [OneTimeSetUp]
     public void Start()
     {
@@ -135,9 +137,9 @@ internal sealed unsafe class HeapChunkTests
     {
         bool[] freed = new bool[40];
         bool[] used = new bool[40];
+        nuint[] blocks = new nuint[40];
         void Probe()
         {
-            nuint[] blocks = new nuint[40];
             _ = RecentFrees.Current;
             for (int i = 0; i < blocks.Length; i++)
             {
@@ -160,19 +162,26 @@ internal sealed unsafe class HeapChunkTests
             }
         }
 
-        if (isOnOwnArena)
+        // Between a free and the question the block may be somebody's again: the runtime may allocate on this very thread when a
+        // method was called often, other threads share the arena, and a large block merges the lists. So once in some rounds
+        // all must be found; that a block in use is in none holds in every one.
+        for (int round = 0; round < Rounds && (round == 0 || Array.Exists(freed, static isFound => !isFound)); round++)
         {
-            Thread thread = new(Probe);
-            thread.Start();
-            thread.Join();
-        }
-        else
-        {
-            Probe();
+            if (isOnOwnArena)
+            {
+                Thread thread = new(Probe);
+                thread.Start();
+                thread.Join();
+            }
+            else
+            {
+                Probe();
+            }
+
+            Assert.That(FastLists.IsUnderstood);
+            Assert.That(used, Has.All.False);
         }
 
-        Assert.That(FastLists.IsUnderstood);
-        Assert.That(used, Has.All.False);
         Assert.That(freed, Has.All.True);
     }
 }

@@ -40,6 +40,17 @@ internal sealed unsafe class RecordStoreInvariantTests
         Assert.That(store.FindBrokenInvariant(), Does.Contain("invariant 1"), "a record lost from all places");
         *slot = word;
         Assert.That(store.FindBrokenInvariant(), Is.Null, "mended");
+        store.LocateAligned(out nuint* directory, out byte* leaves, out byte* tallies);
+        byte* tally = tallies + ((nuint)((byte*)directory[0] - leaves) >> (AddressIndex.TallyBits + 2));
+        byte counted = *tally;
+        Assert.That(counted, Is.GreaterThan(AddressIndex.TouchedTally), "blocks 16 apart use second slots");
+        foreach (byte wrong in (byte[])[(byte)(counted - 1), (byte)(counted + 1), (byte)(counted ^ AddressIndex.TouchedTally)])
+        {
+            *tally = wrong;
+            Assert.That(store.FindBrokenInvariant(), Does.Contain("invariant 9"));
+        }
+
+        *tally = counted;
     }
 
     private static uint FreeEntry(RecordStore store)

@@ -1,4 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+using NativeLeak.NativeHeap.Allocation;
 using NativeLeak.NativeHeap.Reclamation;
 using NativeLeak.NativeHeap.Records;
 
@@ -120,6 +121,26 @@ internal sealed unsafe class RecordStoreTests
         Assert.That(_store.TryRemove(0x2000, out _), Is.False);
     }
 
+    // The tally of the window says that its second slot is in use, whatever came and went beside it.
+    [Test]
+    public void AStaleRecordInASecondSlotIsReplacedByTheShortWay()
+    {
+        // As in the heap: neighbours of the same tally come and go.
+        Insert(0x2000, 10);
+        Insert(0x2020, 10);
+        Insert(0x2080, 10);
+        Insert(0x20A0, 10);
+        Assert.That(_store.TryRemove(0x20A0, out _));
+        Assert.That(_store.TryRemove(0x2000, out _));
+        Assert.That(_store.FindBrokenInvariant(), Is.Null);
+        Insert(0x2020, 20);
+        Assert.That(_store.ReadCounters().Replaced, Is.EqualTo(1));
+        Assert.That(_store.TryRemove(0x2020, out BlockRecord removed));
+        Assert.That(removed.BlockByteCount, Is.EqualTo((nuint)20));
+        Assert.That(_store.TryRemove(0x2020, out _), Is.False);
+        Assert.That(_store.FindBrokenInvariant(), Is.Null);
+    }
+
     [Test]
     public void AStaleRecordThatAReaderHoldsIsReplacedAllTheSame()
     {
@@ -131,6 +152,30 @@ internal sealed unsafe class RecordStoreTests
         Assert.That(held.IsLive, Is.False);
         held.Dispose();
         Assert.That(_store.ReadCounters().LiveBlocks, Is.EqualTo(1));
+    }
+
+    // A cursor's pin outlives its guard. Between the moment at which a free saw no pin and the question for readers, a reader that
+    // was counted before can have pinned the record and left.
+    [Test]
+    public void ARecordPinnedByAReaderThatHasLeftIsNotRecycled()
+    {
+        Assert.That(ThreadNumbers.Initialize());
+        Insert(0x2000, 10);
+        uint* slot = _store.Approach(0x2000);
+        EpochGuard guard = _store.Epochs.Enter();
+        nuint address = 0x2000;
+        Assert.That(_store.TryTake(slot, 0x2000, out uint entry));
+        *slot = entry; // as the reader saw it before
+        Assert.That(_store.TryFindNext(in guard, ref address, 0x2001, out RecordHandle held));
+        *slot = 0;
+        guard.Dispose();
+        RecordStripe* stripe = _store.OpenStripe(ThreadNumbers.Current);
+        Assert.That(stripe != null, "this thread has a number");
+        Assert.That(_store.TryRecycle(stripe, entry, 10), Is.False);
+        _store.EndRemoval(entry);
+        Assert.That(held.Record.BlockByteCount, Is.EqualTo((nuint)10));
+        held.Dispose();
+        Assert.That(_store.FindBrokenInvariant(), Is.Null);
     }
 
     [Test]
