@@ -19,6 +19,7 @@ internal enum OptionKey
     FirstScan,
     ScanInterval,
     Scan,
+    Hook,
     ManagedHeap,
     Interior,
     Heuristics,
