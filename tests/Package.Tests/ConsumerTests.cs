@@ -67,7 +67,7 @@ internal sealed class ConsumerTests
         {
             Assert.That((result.ExitCode, result.Output), Is.EqualTo((0, "done\n")), result.Error);
             Assert.That(result.Error.Split("SUMMARY: NativeLeak:"), Has.Length.EqualTo(2), result.Error);
-            Assert.That(result.Error, Does.Contain("in 40 block(s)"));
+            Assert.That(result.Error, Does.Contain("live 6200 byte(s) in 40 block(s)"));
         });
     }
 

@@ -84,7 +84,7 @@ internal sealed class InterceptionTests
     }
 
     // Names of the methods that a method's IL calls.
-    private static IEnumerable<string> CallsOf(string assembly, string methodName)
+    private static List<string> CallsOf(string assembly, string methodName)
     {
         using PEReader image = new(File.OpenRead(assembly));
         MetadataReader metadata = image.GetMetadataReader();
