@@ -21,6 +21,8 @@ internal static class BuildProgram
         new("restore", "", "get the packages", RestoreAsync),
         new("build", "", "build everything in Release and lay out artifacts/inject, ready to be switched on", BuildAsync),
         new("test", "[SUITE…]", "build, run every suite under tests/ (or those whose names contain SUITE), sum up", TestAsync),
+        new("pack", "", "make the packages in artifacts/packages", PackAsync),
+        new("journeys", "[NAME…]", "run samples/journeys (or those named) against the packages, in clean folders; packs first if need be", Journeys.RunAsync),
         new("demo", "[--clean]", "run samples/Ingest under the detector; --clean: the same work without its leaks", DemoAsync),
         new("soak", "[--snapshots N]", "take N snapshots (1000) under full load and check every mark", SoakAsync),
         new("bench", "[--peers] [--parts]", "measure against plain calls (--peers: and C tools; --parts: part by part); --rounds N, --quick, --scans, --large", BenchAsync),
@@ -74,6 +76,12 @@ internal static class BuildProgram
         RefuseAll(options);
         int exitCode = await CompileAsync(Repository.Solution).ConfigureAwait(false);
         return exitCode != 0 ? exitCode : await InjectLayout.MakeAsync().ConfigureAwait(false);
+    }
+
+    private static Task<int> PackAsync(IReadOnlyList<string> options)
+    {
+        RefuseAll(options);
+        return Packages.MakeAsync();
     }
 
     private static async Task<int> TestAsync(IReadOnlyList<string> suites)

@@ -1,4 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 
@@ -10,8 +11,13 @@ internal static class ChildCode
     /// <summary>Compiled at once at full optimisation and never replaced: a child has no just-in-time compiler.</summary>
     public const MethodImplOptions Options = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
+    private const string OnlyWhatIsCalled = "What trimming took away is called by nobody, so it need not be prepared.";
+
     /// <summary>Compiles every method of every marked type of <paramref name="assembly"/>. Cold: milliseconds.</summary>
     /// <returns>How many methods were prepared.</returns>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = OnlyWhatIsCalled)]
+    [UnconditionalSuppressMessage("Trimming", "IL2059", Justification = OnlyWhatIsCalled)]
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = OnlyWhatIsCalled)]
     public static int PrepareAll(Assembly assembly)
     {
         const BindingFlags All = BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public

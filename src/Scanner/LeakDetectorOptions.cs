@@ -142,7 +142,7 @@ public sealed class LeakDetectorOptions
     }
 
     /// <summary>How many frames of a call stack tell allocation sites apart: 1 … 64; default 16, at level
-    /// count 4, at level paranoid 64. Read once, when recording starts.</summary>
+    /// count 5, at level paranoid 64. Read once, when recording starts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Set to a number out of range.</exception>
     public int StackDepth
     {
@@ -172,6 +172,16 @@ public sealed class LeakDetectorOptions
     {
         get => _set.Get<ScanMode>(OptionKey.Scan);
         set => Assign(OptionKey.Scan, value);
+    }
+
+    /// <summary>Whether the runtime's own allocation functions are redirected, so that every managed allocation is seen.
+    /// Default: yes. Without, only calls of <see cref="TrackedMemory"/> and <see cref="TrackedMarshal"/> and those that the
+    /// package's interceptors lead there are seen, and only where the variable NATIVELEAK is set. Read once, at the first
+    /// start of the process.</summary>
+    public bool HooksRuntime
+    {
+        get => _set.Get<bool>(OptionKey.Hook);
+        set => Assign(OptionKey.Hook, value);
     }
 
     /// <summary>How a scan reads the managed heap. Default: by tracing objects.</summary>

@@ -2,7 +2,9 @@
 // What it is: puts the parts together and starts them, in the order in which they need each other.
 // Who calls it: the startup hook (by reflection, before Main), LeakDetector.Start.
 // The one idea: whatever fails is remembered for the report; the application never notices.
+using System.Runtime.CompilerServices;
 using System.Text;
+using NativeLeak.CompilerServices;
 using NativeLeak.Interop;
 using NativeLeak.Marking;
 using NativeLeak.NativeHeap.Allocation;
@@ -113,7 +115,13 @@ internal static class Startup
             MisuseDetector.SetManagedHeap(ManagedHeapLayouts.Reserve);
             MisuseDetector.Configure(
                 (nuint)options.QuarantineByteCount, options.PoisonsBlocks, keepFreeStacks: options.QuarantineByteCount > 0);
-            InterceptionTier tier = RuntimeHook.Install(out string detail);
+            InterceptionTier tier = RuntimeHook.Install(
+                options.HooksRuntime ? InterceptionTier.Exports : InterceptionTier.ExplicitApiOnly, out string detail);
+            if (!RuntimeHook.IsInstalled)
+            {
+                Interception.Open();
+            }
+
             DetectorSession session = new(
                 options,
                 new RecorderFacts(tier, detail, s_level),
@@ -132,6 +140,13 @@ internal static class Startup
 
     private static void NoteLevel(LeakDetectorOptions options)
     {
+        if (!RuntimeFeature.IsDynamicCodeSupported && options.Level != DetectorLevel.Count)
+        {
+            options.Set.Warn($"the level is count, not {LevelText.Name(options.Level)}: in a program that was compiled ahead "
+                + "as a whole no heap is traced and no stack is walked");
+            options.Set.SetLevel(DetectorLevel.Count, OptionOrigin.Code);
+        }
+
         if (!s_hasLevel)
         {
             (s_level, s_hasLevel) = (options.Level, true);
@@ -145,6 +160,7 @@ internal static class Startup
 
     private static RecorderSettings SettingsOf(LeakDetectorOptions options) => new(options.StackDepth)
     {
+        TakesCallSites = options.Level == DetectorLevel.Count,
         SampleIntervalByteCount = options.Level == DetectorLevel.Sample ? options.SampleIntervalBytes : 0,
         MetadataByteLimit = options.MaximumTrackerMemoryBytes == 0 ? long.MaxValue : options.MaximumTrackerMemoryBytes,
     };

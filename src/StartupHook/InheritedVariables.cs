@@ -1,5 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 
 namespace NativeLeak.Injection;
@@ -11,6 +12,7 @@ internal static class InheritedVariables
     private const string HooksVariable = "DOTNET_STARTUP_HOOKS";
 
     /// <summary>Removes <c>NATIVELEAK</c>, <c>NATIVELEAK_*</c> and our entry among the startup hooks; others' stay.</summary>
+    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "A bundled hook is named by no path.")]
     public static void Remove(Assembly hook)
     {
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())

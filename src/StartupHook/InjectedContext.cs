@@ -1,4 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
@@ -16,6 +17,7 @@ internal sealed class InjectedContext(string folder) : AssemblyLoadContext("Nati
     }
 
     /// <inheritdoc/>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Loads from a folder of its own what no trimming has seen.")]
     protected override Assembly? Load(AssemblyName assemblyName)
         => SiblingLoader.PathOf(folder, assemblyName.Name) is { } path ? LoadFromAssemblyPath(path) : null;
 

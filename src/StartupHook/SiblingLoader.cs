@@ -5,6 +5,7 @@
 // its TrackedMemory and the hook share one recorder. In every other case ours live in a context of their own, where
 // they can neither replace nor be replaced by what the application loads now or later.
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.Loader;
 
@@ -12,6 +13,8 @@ namespace NativeLeak.Injection;
 
 /// <summary>Loads the siblings of the startup hook.</summary>
 /// <param name="folder">Where they lie.</param>
+[UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Loads from a folder of its own what no trimming has seen.")]
+[UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "An empty path is what tells a single-file application.")]
 internal sealed class SiblingLoader(string folder)
 {
     private static readonly string[] s_own = ["NativeLeak.Interop", "NativeLeak.NativeHeap", "NativeLeak.Scanner"];

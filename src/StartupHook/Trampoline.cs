@@ -1,4 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 
 namespace NativeLeak.Injection;
@@ -9,6 +10,7 @@ internal static class Trampoline
     private const string ProcessLatch = "NativeLeak.StartupHook";
     private const string DetectorAssembly = "NativeLeak.Scanner";
     private const string DetectorType = "NativeLeak.Entry";
+    private const string DetectorName = DetectorType + ", " + DetectorAssembly;
     private const string DetectorMethod = "Start";
 
     /// <summary>Everything the hook does when it is switched on. Any failure leaves the application as it was.</summary>
@@ -45,7 +47,7 @@ internal static class Trampoline
         SimpleName(Assembly.GetEntryAssembly()?.FullName),
         Path.GetFileName(Environment.ProcessPath),
         AppContext.BaseDirectory,
-        Path.GetDirectoryName(typeof(object).Assembly.Location) ?? "",
+        Path.GetDirectoryName(PathOf(typeof(object).Assembly)) ?? "",
         HookSettings.Processes,
         HookSettings.ExcludedProcesses);
 
@@ -58,8 +60,30 @@ internal static class Trampoline
 
     private static void Start()
     {
+        string folder = Path.GetDirectoryName(PathOf(Assembly.GetExecutingAssembly())) ?? "";
+        if (folder.Length > 0)
+        {
+            StartFrom(folder);
+        }
+        else
+        {
+            StartBundled();
+        }
+    }
+
+    // Linked into the application with everything else: the names are constants, which trimming understands.
+    private static void StartBundled()
+    {
+        MethodInfo? start = Type.GetType(DetectorName, throwOnError: true)!.GetMethod(
+            DetectorMethod, BindingFlags.Static | BindingFlags.Public, [typeof(string)]);
+        Run(start, AppContext.BaseDirectory);
+    }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "From a folder of its own comes what no trimming has seen.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "As above.")]
+    private static void StartFrom(string folder)
+    {
         // Looked at before anything is loaded: half a detector would have to be undone.
-        string folder = Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location) ?? "";
         if (SiblingLoader.FindMissing(folder) is { } missing)
         {
             throw new FileNotFoundException($"{missing}.dll is not beside the startup hook");
@@ -67,9 +91,13 @@ internal static class Trampoline
 
         Assembly detector = new SiblingLoader(folder).Load(DetectorAssembly);
         // The only one of its name: with the types of its parameters the runtime would choose among overloads, at length.
-        MethodInfo start = detector.GetType(DetectorType, throwOnError: true)!.GetMethod(
-            DetectorMethod, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
-            ?? throw new MissingMethodException(DetectorType, DetectorMethod);
-        start.CreateDelegate<Action<string>>()(folder);
+        Run(detector.GetType(DetectorType, throwOnError: true)!.GetMethod(
+            DetectorMethod, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic), folder);
     }
+
+    private static void Run(MethodInfo? start, string folder)
+        => (start ?? throw new MissingMethodException(DetectorType, DetectorMethod)).CreateDelegate<Action<string>>()(folder);
+
+    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "An empty path is what tells a bundled assembly.")]
+    private static string PathOf(Assembly assembly) => assembly.Location;
 }

@@ -13,6 +13,9 @@ internal sealed class ReferenceTests
     private static readonly Dictionary<string, string[]> s_others = new()
     {
         ["StartupHook"] = [],
+        ["Analyzers"] = [],
+        ["Analyzers.CodeFixes"] = ["Analyzers"],
+        ["Package"] = [],
     };
 
     [Test]

@@ -6,4 +6,8 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// <param name="ReturnAddress">Where the call returns to.</param>
 /// <param name="StackPointer">RSP after the return; 0 when not known, which is allowed where the method has a frame of
 /// its own (the runtime's P/Invoke methods always have).</param>
-internal readonly record struct AllocationCall(nuint FramePointer, nuint ReturnAddress, nuint StackPointer);
+internal readonly record struct AllocationCall(nuint FramePointer, nuint ReturnAddress, nuint StackPointer)
+{
+    /// <summary>The site, where the compiler told it (<see cref="CallSites"/>): no walk is made; else 0.</summary>
+    public uint Site { get; init; }
+}

@@ -218,7 +218,7 @@ internal static class AllocationRecorder
         {
             uint* slot = RecordTable.Approach(address);
             ushort thread = ThreadNumbers.Current;
-            uint site = SiteDepot.Intern(in call, StackWalker.StackEnd, thread);
+            uint site = call.Site != 0 ? call.Site : SiteDepot.Intern(in call, StackWalker.StackEnd, thread);
             if (!RecordTable.Insert(slot,
                 address, byteCount, api, flags | SiteDepot.FlagsOf(site), SiteDepot.SiteOf(site), thread))
             {
@@ -244,7 +244,8 @@ internal static class AllocationRecorder
 
         using DetectorThread.Scope scope = DetectorThread.Enter();
         bool isDisabled = ScopeState.IsDisabled;
-        uint site = SiteDepot.Intern(in call, StackWalker.StackEnd, out BlockFlags siteFlags);
+        BlockFlags siteFlags = BlockFlags.None;
+        uint site = call.Site != 0 ? call.Site : SiteDepot.Intern(in call, StackWalker.StackEnd, out siteFlags);
         flags |= siteFlags | (isDisabled ? BlockFlags.Ignored : BlockFlags.None);
         if (!RecordTable.Insert(
             RecordTable.Approach(address), address, byteCount, api, flags, site, ThreadNumbers.Current))

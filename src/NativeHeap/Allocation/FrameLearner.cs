@@ -67,7 +67,7 @@ internal static unsafe class FrameLearner
                 next = found + 1;
                 certain = step + 1;
                 LearnSize(trace, found, in cursor);
-                if (next == trace.Length || ThreadStarters.Owns(trace[found].GetMethod()))
+                if (next == trace.Length || ThreadStarters.Owns(SiteFrame.MethodOf(trace[found])))
                 {
                     break;
                 }
@@ -98,7 +98,7 @@ internal static unsafe class FrameLearner
     {
         for (int i = next; i < found; i++)
         {
-            if (trace[i].GetMethod() is { } method && (method.Attributes & MethodAttributes.PinvokeImpl) == 0)
+            if (SiteFrame.MethodOf(trace[i]) is { } method && (method.Attributes & MethodAttributes.PinvokeImpl) == 0)
             {
                 return true;
             }
@@ -141,7 +141,7 @@ internal static unsafe class FrameLearner
 
     private static bool IsReturnInto(StackFrame caller, nuint word)
         => word > (nuint)caller.GetNativeOffset() && (word - (nuint)caller.GetNativeOffset()) % CodeAlignment == 0
-            && FollowsACall(word) && s_methodAt!((nint)word - 1) is { } method && caller.GetMethod() is { } expected
+            && FollowsACall(word) && s_methodAt!((nint)word - 1) is { } method && SiteFrame.MethodOf(caller) is { } expected
             && IsSame(expected, method);
 
     private static int Match(StackFrame[] trace, int from, nuint address, out bool isCode)
@@ -162,7 +162,7 @@ internal static unsafe class FrameLearner
 
         for (int i = from; method is not null && i < trace.Length; i++)
         {
-            if (trace[i].GetMethod() is { } candidate && IsSame(candidate, method)
+            if (SiteFrame.MethodOf(trace[i]) is { } candidate && IsSame(candidate, method)
                 && (offset == NotFound || trace[i].GetILOffset() == offset))
             {
                 return i;

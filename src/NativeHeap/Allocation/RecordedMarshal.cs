@@ -12,7 +12,8 @@ using NativeLeak.NativeHeap.Records;
 
 namespace NativeLeak.NativeHeap.Allocation;
 
-/// <summary>Recorded counterparts of Marshal. Pre: <see cref="AllocationRecorder.IsRecording"/>.</summary>
+/// <summary>Recorded counterparts of Marshal. Pre: <see cref="AllocationRecorder.IsRecording"/>. Sites as in
+/// <see cref="RecordedMemory"/>.</summary>
 internal static unsafe class RecordedMarshal
 {
     private const int BstrPrefixByteCount = 8;
@@ -22,7 +23,7 @@ internal static unsafe class RecordedMarshal
 
     /// <summary>Marshal.ReAllocCoTaskMem: size 0 frees.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint ReAllocCoTaskMem(nint pv, int cb)
+    public static nint ReAllocCoTaskMem(nint pv, int cb, uint site = 0)
     {
         if (cb == 0 && pv != 0)
         {
@@ -30,14 +31,14 @@ internal static unsafe class RecordedMarshal
             return 0;
         }
 
-        return (nint)RecordedMemory.Realloc((void*)pv, (uint)cb, AllocationApi.MarshalReAllocCoTaskMem);
+        return (nint)RecordedMemory.Realloc((void*)pv, (uint)cb, AllocationApi.MarshalReAllocCoTaskMem, site);
     }
 
     /// <summary>UTF-8 with the room Marshal gives to "Ansi" strings: three bytes per UTF-16 unit.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint StringToAnsi(string s, AllocationApi api)
+    public static nint StringToAnsi(string s, AllocationApi api, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         int byteCount = (int)((s.Length + 1) * (long)Marshal.SystemMaxDBCSCharSize);
         byte* block = (byte*)RecordedMemory.Alloc((nuint)byteCount, api, BlockFlags.None, in call);
         block[Encoding.UTF8.GetBytes(s, new Span<byte>(block, byteCount))] = 0;
@@ -50,9 +51,9 @@ internal static unsafe class RecordedMarshal
 
     /// <summary>UTF-8 with the room the encoding asks for at most.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint StringToUtf8(string s, AllocationApi api)
+    public static nint StringToUtf8(string s, AllocationApi api, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         // Throws for strings whose UTF-8 form could exceed 2 GiB, as the original does at the same place.
         int byteCount = Encoding.UTF8.GetMaxByteCount(s.Length);
         byte* block = (byte*)RecordedMemory.Alloc((nuint)checked(byteCount + 1), api, BlockFlags.None, in call);
@@ -62,9 +63,9 @@ internal static unsafe class RecordedMarshal
 
     /// <summary>UTF-16 with a final zero.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint StringToUni(string s, AllocationApi api)
+    public static nint StringToUni(string s, AllocationApi api, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         char* block = (char*)RecordedMemory.Alloc(((nuint)s.Length + 1) * sizeof(char), api, BlockFlags.None,
             in call);
         CopyTerminated(s, block);
@@ -73,9 +74,9 @@ internal static unsafe class RecordedMarshal
 
     /// <summary>A BSTR: length in bytes before the characters, a final zero after them.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint StringToBstr(string s)
+    public static nint StringToBstr(string s, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         byte* block = (byte*)RecordedMemory.Alloc(BstrBlockByteCount((uint)s.Length * sizeof(char)),
             AllocationApi.MarshalStringToBSTR, BlockFlags.BstrPrefixed, in call);
         char* text = (char*)(block + BstrPrefixByteCount);
@@ -127,9 +128,9 @@ internal static unsafe class RecordedMarshal
 
     /// <summary>Marshal.SecureStringToBSTR.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint SecureStringToBstr(SecureString s)
+    public static nint SecureStringToBstr(SecureString s, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         nint bstr;
         using (DetectorThread.Enter())
         {
@@ -143,9 +144,9 @@ internal static unsafe class RecordedMarshal
 
     /// <summary>Marshal.SecureStringToCoTaskMemUnicode and …GlobalAllocUnicode.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint SecureStringToUni(SecureString s, AllocationApi api)
+    public static nint SecureStringToUni(SecureString s, AllocationApi api, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         nint text;
         nuint byteCount;
         using (DetectorThread.Enter())
@@ -160,9 +161,9 @@ internal static unsafe class RecordedMarshal
 
     /// <summary>Marshal.SecureStringToCoTaskMemAnsi and …GlobalAllocAnsi.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint SecureStringToAnsi(SecureString s, AllocationApi api)
+    public static nint SecureStringToAnsi(SecureString s, AllocationApi api, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         nint text;
         nuint byteCount;
         using (DetectorThread.Enter())

@@ -16,7 +16,8 @@ namespace NativeLeak.NativeHeap.Allocation;
 /// <summary>Recorded counterparts of NativeMemory. Pre: <see cref="AllocationRecorder.IsRecording"/>.</summary>
 /// <remarks>
 /// No method here is inlined: <see cref="StackWalker.Caller"/> must find the frame of the method that calls it. A size
-/// of 0 is asked of the C heap as 1 byte, as the originals do, and recorded as that.
+/// of 0 is asked of the C heap as 1 byte, as the originals do, and recorded as that. A site is one of
+/// <see cref="CallSites"/>; 0: it is looked for on the stack.
 /// </remarks>
 [SkipLocalsInit]
 internal static unsafe class RecordedMemory
@@ -48,6 +49,14 @@ internal static unsafe class RecordedMemory
         }
 
         return block;
+    }
+
+    /// <summary>As the other, for a call whose site the compiler told; 0: it is looked for on the stack.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void* AllocAt(nuint byteCount, AllocationApi api, uint site)
+    {
+        AllocationCall call = StackWalker.Caller() with { Site = site };
+        return Alloc(byteCount, api, BlockFlags.None, in call);
     }
 
     // What is left to do where something is not as usual.
@@ -90,9 +99,9 @@ internal static unsafe class RecordedMemory
 
     /// <summary>NativeMemory.Alloc(elementCount, elementSize).</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void* Alloc(nuint elementCount, nuint elementSize)
+    public static void* Alloc(nuint elementCount, nuint elementSize, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         // An overflow asks for more than any heap has, and fails as the original does.
         nuint byteCount = Math.BigMul(elementCount, elementSize, out ulong low) == 0 ? (nuint)low : nuint.MaxValue;
         return Alloc(byteCount, AllocationApi.NativeMemoryAlloc, BlockFlags.None, in call);
@@ -100,9 +109,9 @@ internal static unsafe class RecordedMemory
 
     /// <summary>NativeMemory.AllocZeroed.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void* AllocZeroed(nuint elementCount, nuint elementSize)
+    public static void* AllocZeroed(nuint elementCount, nuint elementSize, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         bool isEmpty = elementCount == 0 || elementSize == 0;
         void* block = isEmpty ? CHeap.Malloc(1) : CHeap.Calloc(elementCount, elementSize);
         if (block == null)
@@ -122,9 +131,9 @@ internal static unsafe class RecordedMemory
 
     /// <summary>NativeMemory.Realloc.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void* Realloc(void* ptr, nuint byteCount, AllocationApi api)
+    public static void* Realloc(void* ptr, nuint byteCount, AllocationApi api, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         nuint asked = byteCount != 0 ? byteCount : 1;
         FreeingApi freeApi = api switch
         {
@@ -188,9 +197,9 @@ internal static unsafe class RecordedMemory
 
     /// <summary>NativeMemory.AlignedAlloc.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void* AlignedAlloc(nuint byteCount, nuint alignment)
+    public static void* AlignedAlloc(nuint byteCount, nuint alignment, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         if (!BitOperations.IsPow2(alignment))
         {
             // Only to throw the original's exception, message included.
@@ -210,9 +219,9 @@ internal static unsafe class RecordedMemory
 
     /// <summary>NativeMemory.AlignedRealloc: a new block, the smaller size copied, the old block freed.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void* AlignedRealloc(void* ptr, nuint byteCount, nuint alignment)
+    public static void* AlignedRealloc(void* ptr, nuint byteCount, nuint alignment, uint site = 0)
     {
-        AllocationCall call = StackWalker.Caller();
+        AllocationCall call = StackWalker.Caller() with { Site = site };
         if (!BitOperations.IsPow2(alignment))
         {
             return NativeMemory.AlignedRealloc(ptr, byteCount, alignment);

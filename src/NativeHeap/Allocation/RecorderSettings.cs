@@ -8,6 +8,9 @@ internal readonly record struct RecorderSettings(int StackDepth)
     /// <summary>Mean number of bytes between two samples; 0 records every block.</summary>
     public long SampleIntervalByteCount { get; init; }
 
+    /// <summary>Whether the site that the compiler told of an intercepted call stands for its call stack.</summary>
+    public bool TakesCallSites { get; init; }
+
     /// <summary>Most bytes of metadata; <see cref="long.MaxValue"/>: as many as the system gives.</summary>
     public long MetadataByteLimit { get; init; } = long.MaxValue;
 }

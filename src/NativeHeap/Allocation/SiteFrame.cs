@@ -59,6 +59,11 @@ internal sealed class SiteFrame
     /// <summary>Dies when the method's code goes away; null where it never does.</summary>
     internal WeakReference? Witness { get; private init; }
 
+    /// <summary>The method of a frame; null where there is none, or where trimming left no name of it.</summary>
+    [System.Diagnostics.CodeAnalysis.UnconditionalSuppressMessage("Trimming", "IL2026",
+        Justification = "A method that has no name left is a frame without a name, no more.")]
+    internal static MethodBase? MethodOf(StackFrame frame) => frame.GetMethod();
+
     /// <summary>Whether the method's code may be given back and its address be used anew.</summary>
     internal static bool IsFleeting(MethodBase method)
         => method.DeclaringType is null || method.IsCollectible || method.Module.Assembly.IsDynamic;

@@ -73,7 +73,7 @@ internal static unsafe class SiteNamer
     {
         StackFrame[] trace = new StackTrace(fNeedFileInfo: false).GetFrames();
         int first = 0;
-        while (first < trace.Length && SiteStack.IsOurs(trace[first].GetMethod()))
+        while (first < trace.Length && SiteStack.IsOurs(SiteFrame.MethodOf(trace[first])))
         {
             first++;
         }
@@ -93,7 +93,7 @@ internal static unsafe class SiteNamer
     {
         foreach (StackFrame frame in trace)
         {
-            if (frame.GetMethod() is { IsCollectible: true } method && SiteFrame.MustLocateNow(method))
+            if (SiteFrame.MethodOf(frame) is { IsCollectible: true } method && SiteFrame.MustLocateNow(method))
             {
                 return true;
             }
@@ -120,7 +120,7 @@ internal static unsafe class SiteNamer
             if (FrameTable.Find(addresses[i]) is not { } frame)
             {
                 int index = indexes[i];
-                frame = SiteFrame.From(trace[index].GetMethod()!, trace[index].GetILOffset(), located?[index]);
+                frame = SiteFrame.From(SiteFrame.MethodOf(trace[index])!, trace[index].GetILOffset(), located?[index]);
                 frame.InstructionPointer = addresses[i];
                 if (canKeep)
                 {

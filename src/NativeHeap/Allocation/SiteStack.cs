@@ -60,7 +60,7 @@ internal sealed class SiteStack
         List<SiteFrame> frames = [];
         for (int i = first; i < trace.Length && frames.Count < maximumFrameCount; i++)
         {
-            if (trace[i].GetMethod() is { } method)
+            if (SiteFrame.MethodOf(trace[i]) is { } method)
             {
                 frames.Add(SiteFrame.From(method, trace[i].GetILOffset()));
             }

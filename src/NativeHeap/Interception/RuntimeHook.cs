@@ -4,6 +4,7 @@
 // The one idea: all or nothing. Everything is looked at and compiled before the first byte of the runtime's library is
 // changed; frees are redirected before allocations, so a block can be freed unseen while this runs, never the reverse.
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
 using NativeLeak.Interop;
 
@@ -60,6 +61,12 @@ internal static class RuntimeHook
         if (!OperatingSystem.IsLinux() || !Platform.IsSupported)
         {
             detail = "the hook exists for Linux x64 only";
+            return InterceptionTier.ExplicitApiOnly;
+        }
+
+        if (!RuntimeFeature.IsDynamicCodeSupported)
+        {
+            detail = "the program was compiled ahead as a whole (NativeAOT): it has no functions that could be redirected";
             return InterceptionTier.ExplicitApiOnly;
         }
 

@@ -3,6 +3,7 @@
 // Who calls it: FieldLayout, once per process.
 // The one idea: a reference to a field shows where the field really lies, whatever the runtime writes about it.
 // Safety: offsets are differences of references into one live object; nothing is read through them.
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace NativeLeak.Naming;
@@ -62,6 +63,7 @@ internal static unsafe class FieldLayoutProof
             && Agrees<Pair>(nameof(pair.Right), Unsafe.ByteOffset(ref start, ref Unsafe.As<ulong, byte>(ref pair.Right)), ElementKind.UnsignedLong);
     }
 
+    [UnconditionalSuppressMessage("Trimming", "IL2090", Justification = Trimmed.Fields)]
     private static bool Agrees<T>(string name, nint offset, ElementKind kind)
         => typeof(T).GetField(name, FieldLayout.OwnFields) is { } field
             && FieldLayout.TryRead(field, out uint found, out ElementKind foundKind) && found == offset && foundKind == kind;

@@ -1,4 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+using System.Diagnostics.CodeAnalysis;
 using NativeLeak.Reporting;
 
 namespace NativeLeak.Naming;
@@ -10,6 +11,7 @@ internal static class HolderNames
     /// The type with its namespace; closures and state machines by the method or type they were made for
     /// (<c>Ingest.Load+closure</c>, <c>Ingest.LoadAsync+state machine</c>).
     /// </summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = Trimmed.Names)]
     public static string OfType(Type type)
     {
         if (type.IsArray)

@@ -3,6 +3,7 @@
 // Who calls it: TypeLayouts.
 // The one idea: leave out only what certainly holds none (characters, floating point, numbers below 64 bits); 64-bit numbers
 // count, for programs keep addresses in them, and so does all of a struct whose bytes are laid out by hand.
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -87,6 +88,7 @@ internal sealed class PointerMap
         return TypeWords.Elements;
     }
 
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = Trimmed.Fields)]
     private bool Add(Type type, uint start, int depth)
     {
         foreach (FieldInfo field in IsLaidOutByHand(type) ? [] : type.GetFields(FieldLayout.OwnFields))

@@ -3,6 +3,7 @@
 // Who calls it: StaticFields, once per report that has something to name.
 // The one idea: the runtime's own map of each module lists the types that are loaded, so nothing is loaded by looking; all
 // of it is read fault-safely, since the offsets are the runtime's word only.
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using NativeLeak.Interop;
@@ -27,6 +28,7 @@ internal sealed class StaticBases
     private int _typeCount;
 
     /// <summary>Looks at every module that is loaded for good.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = Trimmed.Names)]
     public StaticBases(in StaticsLayout layout)
     {
         _layout = layout;

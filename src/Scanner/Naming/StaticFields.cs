@@ -3,6 +3,7 @@
 // Who calls it: HolderText, for holders outside of objects and for elements of the runtime's arrays of static references.
 // The one idea: a static field lies at the base of its type plus the offset in its FieldDesc; both are the runtime's word,
 // believed only after fields of our own were found where references to them say they lie (StaticFieldProof).
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 
 namespace NativeLeak.Naming;
@@ -71,6 +72,7 @@ internal sealed class StaticFields
         return null;
     }
 
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = Trimmed.Names)]
     private static string? FieldAt(Type type, ulong offset, bool isReference)
     {
         foreach (FieldInfo field in type.GetFields(OwnFields))

@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: one type, its name, and the fields of its objects by offset.
 // Who calls it: ManagedTypeNames.
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Reflection;
 
@@ -87,6 +88,7 @@ internal sealed class TypeFields
         return name;
     }
 
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = Trimmed.Names)]
     private void Add(Type type, uint start, string prefix, int depth)
     {
         foreach (FieldInfo field in type.GetFields(FieldLayout.OwnFields))

@@ -4,9 +4,10 @@ namespace NativeLeak.Options;
 /// <summary>The defaults that depend on the level. Whatever anybody says about such a key wins over them.</summary>
 internal static class LevelDefaults
 {
-    // The hook is called by .NET's own methods (Marshal.StringToHGlobalUni calls AllocHGlobal): this many frames hold
+    // The hook is called by .NET's own methods (Marshal.StringToHGlobalUni calls AllocHGlobal), and these, in code that is not
+    // optimised, by an interceptor: this many frames hold
     // the first one that is not .NET's, by which reports then count.
-    private const int CountDepth = 4;
+    private const int CountDepth = 5;
 
     // As many as a walk keeps.
     private const int ParanoidDepth = 64;

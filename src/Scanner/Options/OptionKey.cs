@@ -20,6 +20,7 @@ internal enum OptionKey
     FirstScan,
     ScanInterval,
     Scan,
+    Hook,
     ManagedHeap,
     Interior,
     Heuristics,

@@ -57,6 +57,8 @@ internal static class OptionTable
             "Time between scheduled scans; 0 or off: only the first."),
         new(OptionKey.Scan, "scan", OptionKind.Choice, ScanMode.Auto, "auto|snapshot|concurrent",
             "How the process is read: from a copy, while it runs, or what the system allows."),
+        new(OptionKey.Hook, "hook", OptionKind.Boolean, true, "0|1",
+            "Redirect the runtime's own allocation functions; 0: only intercepted calls, TrackedMemory and TrackedMarshal are seen."),
         new(OptionKey.ManagedHeap, "managed_heap", OptionKind.Choice, ManagedHeapMode.Trace,
             "trace|precise|conservative|none",
             "How the managed heap is read; precise collects it first and lets finalizers run."),

@@ -4,8 +4,10 @@
 // The one idea: the offset a stack trace gives is the start of a statement or of the call itself, so the call that is
 // meant comes at or after it, and before the statement ends: before a call's result is stored, dropped or branched on.
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Reflection.Emit;
+using NativeLeak.Naming;
 
 namespace NativeLeak.Reporting;
 
@@ -23,6 +25,7 @@ internal static class CallSite
     public static IReadOnlyList<MethodBase> CallsOfBody(MethodBase method, int maximumByteCount)
         => FindCalls(method, 0, untilStatementEnds: false, maximumByteCount);
 
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = Trimmed.Names)]
     private static List<MethodBase> FindCalls(
         MethodBase method, int offset, bool untilStatementEnds, int maximumByteCount)
     {
@@ -88,6 +91,7 @@ internal static class CallSite
             || (hasCalled && opcode.StackBehaviourPush == StackBehaviour.Push0
                 && opcode.StackBehaviourPop != StackBehaviour.Pop0);
 
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = Trimmed.Names)]
     private static MethodBase? Resolve(MethodBase method, int token)
     {
         Type? type = method.DeclaringType;

@@ -1,5 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
+using NativeLeak.Naming;
 
 namespace NativeLeak.Reporting;
 
@@ -17,6 +19,7 @@ internal static class InterfaceThunk
     private const byte Return = 0x2A;
 
     /// <summary>Whether the method is one. Never throws.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = Trimmed.Names)]
     public static bool Is(MethodBase? method)
     {
         // An explicit implementation: private in metadata, virtual all the same, named by its interface.

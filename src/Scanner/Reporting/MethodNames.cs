@@ -3,8 +3,10 @@
 // Who calls it: ReportBuilder, Fingerprint.
 // The one idea: the compiler's made-up names have a grammar, <enclosing>kind__rest, and state machines are named by the
 // method that starts them, which carries the machine's type in an attribute.
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using NativeLeak.Naming;
 
 namespace NativeLeak.Reporting;
 
@@ -93,6 +95,7 @@ internal static class MethodNames
         return type;
     }
 
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = Trimmed.Names)]
     private static MethodInfo? FindStarter(Type stateMachine)
     {
         foreach (MethodInfo candidate in stateMachine.DeclaringType?.GetMethods(Declared) ?? [])

@@ -14,14 +14,22 @@ internal static class RecordedFrames
     // How many frames the allocating API and thunks may take: Interop, NativeMemory, Marshal, and one more.
     private const int MaximumVanishing = 4;
 
+    // Where the generator puts its methods; inlined in optimised code, a frame of their own in other.
+    private const string Interceptors = "NativeLeak.Generated";
+
     /// <summary>The frames of a site, innermost first; addresses only where nothing has a name.</summary>
     public static IReadOnlyList<CallFrame> Of(uint site)
     {
+        if (CallSites.TryFind(site, out CallSites.CallSite told))
+        {
+            return [Convert(told)];
+        }
+
         Span<nuint> addresses = stackalloc nuint[StackWalker.MaximumDepth];
         SiteDepot.GetFrames(site, addresses, out int count);
         if (SiteDepot.GetStack(site) is { Frames.Count: > 0 } stack)
         {
-            List<CallFrame> frames = [.. stack.Frames.Where(static frame => !InterfaceThunk.Is(frame.Method)).Select(Convert)];
+            List<CallFrame> frames = [.. stack.Frames.Where(IsShown).Select(Convert)];
             return count < SiteDepot.Depth ? frames : Cut(frames, SiteDepot.Depth);
         }
 
@@ -40,6 +48,12 @@ internal static class RecordedFrames
         int certain = AllocatorNames.CountApiFrames(frames) + Math.Max(1, depth - Math.Min(MaximumVanishing, depth / 4));
         return frames.Count <= certain ? frames : frames.GetRange(0, certain);
     }
+
+    private static bool IsShown(SiteFrame frame)
+        => !InterfaceThunk.Is(frame.Method) && frame.Method?.DeclaringType?.Namespace != Interceptors;
+
+    private static CallFrame Convert(CallSites.CallSite site) => new(
+        null, -1, 0, site.Member, site.Assembly, new KeptMethod(site.Ordinal, null, default, 0, site.File, site.Line));
 
     private static CallFrame Convert(SiteFrame frame) => frame.Method is not null
         ? new CallFrame(frame.Method, frame.ILOffset, frame.InstructionPointer)

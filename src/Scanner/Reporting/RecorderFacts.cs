@@ -24,6 +24,7 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
     {
         InterceptionTier.Exports => "runtime hook (exports)",
         InterceptionTier.GlobalOffsetTable => "runtime hook (import slots)",
+        _ when CallSites.Any => "interceptors",
         _ => "explicit API only",
     };
 
@@ -32,6 +33,12 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
     {
         InterceptionTier.Exports or InterceptionTier.GlobalOffsetTable =>
             [NativeCode, "blocks allocated before the detector started"],
+        _ when CallSites.Any =>
+            [
+                "calls in other packages, in .NET itself and in code that generators wrote",
+                "calls through delegates, function pointers and reflection",
+                NativeCode,
+            ],
         _ => ["every allocation that does not go through TrackedMemory or TrackedMarshal", NativeCode],
     };
 
@@ -44,7 +51,12 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
             AllocationRecorder.EndIfFull();
             if (tier is InterceptionTier.None or InterceptionTier.ExplicitApiOnly)
             {
-                warnings.Add("the runtime could not be hooked: " + detail);
+                warnings.Add("the runtime is not hooked: " + detail);
+                if (!TrackingSwitch.IsOn)
+                {
+                    warnings.Add("nothing is recorded: without the hook, intercepted calls and TrackedMemory record only in a "
+                        + "process that was started with NATIVELEAK set");
+                }
             }
 
             if (AllocationRecorder.StartFailure is { } failure)

@@ -39,6 +39,7 @@ internal sealed class LeakDetectorOptionsTests
             StackDepth = 64,
             FirstScan = TimeSpan.Zero,
             ScanInterval = TimeSpan.FromDays(1),
+            HooksRuntime = false,
             ManagedHeap = ManagedHeapMode.None,
             InteriorPointersKeepBlocks = true,
             Verbosity = 2,
@@ -49,14 +50,14 @@ internal sealed class LeakDetectorOptionsTests
         object[] values =
         [
             options.LogPath, options.Format, options.ExitCode, options.FailOn, options.ReportAt, options.MinimumAge,
-            options.MaximumLeaks, options.StackDepth, options.FirstScan, options.ScanInterval, options.ManagedHeap,
+            options.MaximumLeaks, options.StackDepth, options.FirstScan, options.ScanInterval, options.HooksRuntime, options.ManagedHeap,
             options.InteriorPointersKeepBlocks, options.Verbosity, options.Level, options.SampleIntervalBytes,
             options.MaximumTrackerMemoryBytes,
         ];
         object[] expected =
         [
             "x.log", ReportFormat.Json, 7, FailOn.Reachable, ReportOccasions.Signal, TimeSpan.FromSeconds(1), 3, 64,
-            TimeSpan.Zero, TimeSpan.FromDays(1), ManagedHeapMode.None, true, 2, DetectorLevel.Sample, 4096L, 1L << 24,
+            TimeSpan.Zero, TimeSpan.FromDays(1), false, ManagedHeapMode.None, true, 2, DetectorLevel.Sample, 4096L, 1L << 24,
         ];
         Assert.That(values, Is.EqualTo(expected));
     }

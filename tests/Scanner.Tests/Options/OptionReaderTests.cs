@@ -129,7 +129,7 @@ internal sealed class OptionReaderTests
     }
 
     [TestCase("", 16)]
-    [TestCase("count", 4)]
+    [TestCase("count", 5)]
     [TestCase("sample", 16)]
     [TestCase("on", 16)]
     [TestCase("paranoid", 64)]
