@@ -122,6 +122,8 @@ internal static class Startup
             {
                 LeaksFound = LeakDetector.OnLeaksFound,
                 HasListeners = static () => LeakDetector.HasListeners,
+                OpensControl = true,
+                StopDetector = Stop,
             };
             session.Start();
             // Order: as above.

@@ -24,6 +24,7 @@ internal enum OptionKey
     Heuristics,
     Quarantine,
     Poison,
+    Control,
     Verbosity,
     Help,
     Inherit,

@@ -231,6 +231,7 @@ internal static class JsonReportWriter
         }
 
         json.WriteBoolean("native", frame.IsNative);
+        json.WriteBoolean("framework", frame.IsFramework);
         json.WriteEndObject();
     }
 

@@ -30,12 +30,27 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
     private Thread? _thread;
     private ILeakScan? _scan;
     private bool _isStopping;
+    private bool _isRescheduled;
 
     // An exit waits: whatever scan runs beside the process is given up for it.
     private bool _isExitWaiting;
 
     /// <summary>Whether the caller is the scanner thread itself.</summary>
     public bool IsCurrent => Thread.CurrentThread == _thread;
+
+    /// <summary>Called on the thread once the program has been up for a while, and does not end.</summary>
+    public Action IsUp { get; init; } = static () => { };
+
+    /// <summary>Plans scheduled scans anew. From any thread.</summary>
+    public void Reschedule(TimeSpan interval)
+    {
+        lock (_gate)
+        {
+            schedule.Plan(interval);
+            _isRescheduled = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
 
     /// <summary>Starts the thread. Once.</summary>
     public void Start()
@@ -84,6 +99,11 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
             WarmUpWhenIdle();
         }
 
+        if (!IsEnding())
+        {
+            IsUp();
+        }
+
         while (TryTakeWork(out ScanRequest? request))
         {
             if (request is null)
@@ -124,6 +144,14 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         }
     }
 
+    private bool IsEnding()
+    {
+        lock (_gate)
+        {
+            return _isStopping || _isExitWaiting;
+        }
+    }
+
     // False: stop. A null request: the schedule's turn.
     private bool TryTakeWork(out ScanRequest? request)
     {
@@ -140,6 +168,12 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
                 if (_queue.TryDequeue(out request))
                 {
                     return true;
+                }
+
+                if (_isRescheduled)
+                {
+                    _isRescheduled = false;
+                    schedule.Change();
                 }
 
                 TimeSpan? due = schedule.DueIn();
@@ -169,7 +203,7 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         ReportBuilder builder = new(facts);
         try
         {
-            if (facts.Tracker.Level == DetectorLevel.Count)
+            if (request.CountsOnly || facts.Tracker.Level == DetectorLevel.Count)
             {
                 return CountReport.Build(facts, request);
             }
