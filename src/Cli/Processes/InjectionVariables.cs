@@ -38,7 +38,7 @@ internal static class InjectionVariables
             "docker" => $"# copied beside the Dockerfile before: cp -r {Quote(folder)} inject\nCOPY inject {ImageFolder}\n"
                 + $"ENV {Hooks}={inImage}\nENV {Level}={level}\n",
             "k8s" => $"# the image has the files of {folder} in {ImageFolder}\nenv:\n- name: {Hooks}\n  value: {inImage}\n"
-                + $"- name: {Level}\n  value: \"{level}\"\n- name: NATIVELEAK_LOG_PATH\n  value: /tmp/nativeleak-{{app}}-{{pid}}.txt\n",
+                + $"- name: {Level}\n  value: \"{level}\"\n- name: NATIVELEAK_LOG_PATH\n  value: /var/log/nativeleak-{{app}}-{{pid}}.txt\n",
             _ => $"\"environmentVariables\": {{\n  \"{Hooks}\": {Json(hook)},\n  \"{Level}\": {Json(level)}\n}}\n",
         };
     }

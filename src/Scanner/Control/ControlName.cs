@@ -3,6 +3,7 @@
 // Who calls it: ControlServer for its own name and for those that nobody needs any more; the tool to find processes.
 // The one idea: a process id is used again, a process id with the time of its start is not.
 using System.Globalization;
+using NativeLeak.Interop.Linux;
 
 namespace NativeLeak.Control;
 
@@ -12,6 +13,7 @@ namespace NativeLeak.Control;
 internal readonly record struct ControlName(int ProcessId, ulong StartTime)
 {
     private const string Prefix = "nativeleak-", Suffix = "-socket";
+    private const int StartField = 22, MaximumByteCount = 1024; // proc(5); the file has some 300 bytes
 
     /// <summary>Where the runtime has its own sockets, and where they are looked for: TMPDIR, then /tmp.</summary>
     public static string[] Directories(string? temporary) => string.IsNullOrEmpty(temporary) || temporary.TrimEnd('/') == "/tmp"
@@ -19,12 +21,22 @@ internal readonly record struct ControlName(int ProcessId, ulong StartTime)
         : [temporary, "/tmp"];
 
     /// <summary>The file's name.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{ProcessId}-{StartTime}{Suffix}");
+    // No interpolation here: it is generic code over numbers, which would be compiled in every program that is watched.
+    public override string ToString() => string.Concat(
+        string.Concat(Prefix, ProcessId.ToString(CultureInfo.InvariantCulture), "-"),
+        StartTime.ToString(CultureInfo.InvariantCulture),
+        Suffix);
+
+    /// <summary>The name of this process's channel; false where /proc cannot be read.</summary>
+    public static bool TryFindOwn(out ControlName name)
+    {
+        bool isRead = TryReadStart("/proc/self/stat", out ulong start);
+        name = new ControlName(Environment.ProcessId, start);
+        return isRead;
+    }
 
     /// <summary>The name of this process's channel; null where /proc cannot be read.</summary>
-    public static ControlName? OfThisProcess() => TryReadStart("/proc/self/stat", out ulong start)
-        ? new ControlName(Environment.ProcessId, start)
-        : null;
+    public static ControlName? OfThisProcess() => TryFindOwn(out ControlName name) ? name : null;
 
     /// <summary>The name that a living process's channel would have; null when there is no such process.</summary>
     public static ControlName? Of(int processId)
@@ -62,21 +74,20 @@ internal readonly record struct ControlName(int ProcessId, ulong StartTime)
     private static bool TryReadStart(string path, out ulong start)
     {
         start = 0;
-        try
+        Span<byte> text = stackalloc byte[MaximumByteCount];
+        int length = OperatingSystem.IsLinux() ? PosixFile.ReadStart(path, text) : 0;
+        int at = text[..length].LastIndexOf((byte)')') + 1;
+        for (int field = 2; at > 0 && field < StartField; field++)
         {
-            string text = File.ReadAllText(path);
-            int at = text.LastIndexOf(')') + 1;
-            for (int field = 2; at > 0 && field < 22; field++)
-            {
-                at = text.IndexOf(' ', at) + 1;
-            }
+            int blank = text[at..length].IndexOf((byte)' ');
+            at = blank < 0 ? 0 : at + blank + 1;
+        }
 
-            int end = at > 0 ? text.IndexOf(' ', at) : -1;
-            return end > at && ulong.TryParse(text.AsSpan(at, end - at), NumberStyles.None, CultureInfo.InvariantCulture, out start);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        for (int i = at; at > 0 && i < length && text[i] is >= (byte)'0' and <= (byte)'9'; i++)
         {
-            return false; // no such process, or no /proc: then it has no name
+            start = unchecked((start * 10) + (ulong)(text[i] - '0'));
         }
+
+        return start > 0;
     }
 }

@@ -23,6 +23,9 @@ internal sealed unsafe class ControlServer
     private const int WaitingMilliseconds = 25;
     private const int FullMilliseconds = 100;
 
+    // Names that nobody needs are looked for when the program has been up for a while: a short one does not pay for it.
+    private const int CleaningMilliseconds = 5000;
+
     private readonly LocalSocket _listener;
     private readonly ControlLimits _limits;
     private readonly Func<ControlRequest, ControlReply> _execute;
@@ -31,8 +34,9 @@ internal sealed unsafe class ControlServer
     private readonly nuint _pages;
     private readonly nuint _pagesByteCount;
     private readonly string _directory;
+    private readonly long _openedAt = Environment.TickCount64;
     private int _isNameRemoved;
-    private bool _isFull;
+    private bool _isFull, _hasCleaned;
     private volatile bool _isStopping;
 
     private ControlServer(
@@ -60,7 +64,7 @@ internal sealed unsafe class ControlServer
     public static ControlServer? TryOpen(
         Func<ControlRequest, ControlReply> execute, Action stopDetector, ControlLimits? limits = null, string[]? directories = null)
     {
-        if (!TryClaimProcess() || !MappingHeadroom.IsThere() || ControlName.OfThisProcess() is not { } name)
+        if (!TryClaimProcess() || !MappingHeadroom.IsThere() || !ControlName.TryFindOwn(out ControlName name))
         {
             return null;
         }
@@ -135,9 +139,8 @@ internal sealed unsafe class ControlServer
     // Two copies of NativeLeak in one process have one name between them.
     private static bool TryClaimProcess()
     {
-        string own = typeof(ControlServer).Module.ModuleVersionId.ToString();
-        AppContext.SetData(ProcessLatch, AppContext.GetData(ProcessLatch) ?? own);
-        return own.Equals(AppContext.GetData(ProcessLatch));
+        AppContext.SetData(ProcessLatch, AppContext.GetData(ProcessLatch) ?? typeof(ControlServer));
+        return ReferenceEquals(AppContext.GetData(ProcessLatch), typeof(ControlServer));
     }
 
     private void OnProcessExit(object? sender, EventArgs arguments) => RemoveName();
@@ -148,7 +151,6 @@ internal sealed unsafe class ControlServer
         using DetectorThread.Scope scope = DetectorThread.Enter();
         try
         {
-            StaleNames.Remove(_directory);
             while (!_isStopping)
             {
                 Turn();
@@ -177,10 +179,17 @@ internal sealed unsafe class ControlServer
                 : new PollEntry { Descriptor = -1 };
         }
 
-        if (LocalSocket.Poll(entries, count, TimeToWait(now)) < 0)
+        int ready = LocalSocket.Poll(entries, count, TimeToWait(now));
+        if (ready < 0)
         {
             _isStopping = true;
             return;
+        }
+
+        if (ready == 0 && !_hasCleaned && Environment.TickCount64 - _openedAt >= CleaningMilliseconds)
+        {
+            _hasCleaned = true;
+            StaleNames.Remove(_directory);
         }
 
         now = Environment.TickCount64;
@@ -225,7 +234,7 @@ internal sealed unsafe class ControlServer
 
     private int TimeToWait(long now)
     {
-        long wait = _isFull ? FullMilliseconds : long.MaxValue;
+        long wait = _isFull ? FullMilliseconds : _hasCleaned ? long.MaxValue : Math.Max(_openedAt + CleaningMilliseconds - now, 1);
         foreach (ControlConnection? open in _connections)
         {
             if (open is not null)

@@ -163,5 +163,21 @@ internal sealed class ControlTests
         Assert.That(service.Tell("pool"), Is.EqualTo(before));
     }
 
+    [Test]
+    public void OpeningTheChannelCompilesNextToNothing()
+    {
+        static int Compiled(string options)
+        {
+            using Service service = Service.Watched(options);
+            Thread.Sleep(1500); // the channel, or else its absence, is long settled then
+            Assert.That(File.Exists(Path.Join("/tmp", service.SocketName)), Is.EqualTo(options == "control=1"));
+            return int.Parse(service.Tell("compiled"), System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        int with = Compiled("control=1"), without = Compiled("control=0");
+        TestContext.Out.WriteLine($"{with} methods compiled with a channel, {without} without");
+        Assert.That(with - without, Is.LessThanOrEqualTo(3));
+    }
+
     private static ToolResult Control(Service service, string command) => Tool.Run("control", "-p", service.Number, command);
 }

@@ -5,7 +5,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 // Each line of standard input is a command, answered by one line: leak <blocks> <bytes> | hold <bytes> | address | work <rounds>
-// | pool | variables | exit <code>. The end of the input is exit 0.
+// | pool | compiled | variables | exit <code>. The end of the input is exit 0.
 Console.WriteLine($"ready {Environment.ProcessId}");
 while (Console.ReadLine() is { } line)
 {
@@ -26,6 +26,9 @@ while (Console.ReadLine() is { } line)
             break;
         case "pool":
             Console.WriteLine($"{ThreadPool.ThreadCount} {ThreadPool.CompletedWorkItemCount}");
+            continue;
+        case "compiled":
+            Console.WriteLine(System.Runtime.JitInfo.GetCompiledMethodCount());
             continue;
         case "variables":
             Console.WriteLine(string.Join(',', Environment.GetEnvironmentVariables().Keys.Cast<string>()
