@@ -5,7 +5,7 @@ namespace NativeLeak.Cli.Reports;
 internal static class GroupReader
 {
     /// <summary>An element of <c>leaks</c>.</summary>
-    public static LeakGroup ReadGroup(JsonNode node) => new()
+    public static LeakGroup ReadGroup(JsonPlace node) => new()
     {
         Fingerprint = node.Required("fingerprint").Text(),
         Kind = node.Required("kind").Word(LeakKind.Definite),
@@ -28,7 +28,7 @@ internal static class GroupReader
     };
 
     /// <summary>An element of <c>stillAllocated</c>.</summary>
-    public static AllocatedGroup ReadAllocated(JsonNode node) => new()
+    public static AllocatedGroup ReadAllocated(JsonPlace node) => new()
     {
         Fingerprint = node.Required("fingerprint").Text(),
         Total = ReadTotal(node),
@@ -37,7 +37,7 @@ internal static class GroupReader
     };
 
     /// <summary>An element of <c>misuse</c>.</summary>
-    public static MisuseGroup ReadMisuse(JsonNode node) => new()
+    public static MisuseGroup ReadMisuse(JsonPlace node) => new()
     {
         Kind = node.Required("kind").Word(MisuseKind.InvalidFree),
         Count = node["count"].Count(),
@@ -51,7 +51,7 @@ internal static class GroupReader
     };
 
     /// <summary>The property <c>tracker</c>.</summary>
-    public static ReportedTracker ReadTracker(JsonNode node) => !node.IsThere ? new ReportedTracker() : new()
+    public static ReportedTracker ReadTracker(JsonPlace node) => !node.IsThere ? new ReportedTracker() : new()
     {
         Level = node["level"].Word(DetectorLevel.On),
         SampleIntervalBytes = node["sampleIntervalBytes"].Count(),
@@ -65,7 +65,7 @@ internal static class GroupReader
     };
 
     /// <summary>The property <c>estimates</c>.</summary>
-    public static ReportEstimates? ReadEstimates(JsonNode node) => !node.IsThere ? null : new()
+    public static ReportEstimates? ReadEstimates(JsonPlace node) => !node.IsThere ? null : new()
     {
         Live = ReadEstimate(node["live"]) ?? default,
         Reachable = ReadEstimate(node["reachable"]) ?? default,
@@ -76,14 +76,14 @@ internal static class GroupReader
     };
 
     /// <summary>The properties <c>blocks</c> and <c>bytes</c>.</summary>
-    public static BlockTotal ReadTotal(JsonNode node) => new(node["blocks"].Count(), node["bytes"].Count());
+    public static BlockTotal ReadTotal(JsonPlace node) => new(node["blocks"].Count(), node["bytes"].Count());
 
-    private static BlockEstimate? ReadEstimate(JsonNode node) => !node.IsThere ? null
+    private static BlockEstimate? ReadEstimate(JsonPlace node) => !node.IsThere ? null
         : new BlockEstimate(node["blocks"].Number(), node["blocksError"].Number(), node["bytes"].Number(), node["bytesError"].Number());
 
-    private static LeakHolder? ReadHolder(JsonNode node) => node.IsThere ? new LeakHolder(node["place"].Text(), node["description"].Text()) : null;
+    private static LeakHolder? ReadHolder(JsonPlace node) => node.IsThere ? new LeakHolder(node["place"].Text(), node["description"].Text()) : null;
 
-    private static List<LeakFrame> ReadStack(JsonNode node) => node.Map(static item => new LeakFrame(
+    private static List<LeakFrame> ReadStack(JsonPlace node) => node.Map(static item => new LeakFrame(
         item.Required("method").Text(),
         item["assembly"].TextOrNull(),
         item["file"].TextOrNull(),

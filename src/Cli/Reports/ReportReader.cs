@@ -52,7 +52,7 @@ internal static class ReportReader
         {
             ReadOnlyMemory<byte> text = json.Span.StartsWith("\uFEFF"u8) ? json[3..] : json;
             using JsonDocument document = JsonDocument.Parse(text, s_options);
-            return Read(new JsonNode(document.RootElement, string.Empty));
+            return Read(new JsonPlace(document.RootElement, string.Empty));
         }
         catch (JsonException problem)
         {
@@ -85,7 +85,7 @@ internal static class ReportReader
         return bytes.ToArray();
     }
 
-    private static LeakReport Read(JsonNode root)
+    private static LeakReport Read(JsonPlace root)
     {
         string schema = root.Required("schema").Text();
         if (schema != JsonReportWriter.Schema)
@@ -111,7 +111,7 @@ internal static class ReportReader
         };
     }
 
-    private static ReportedProcess ReadProcess(JsonNode node) => new(
+    private static ReportedProcess ReadProcess(JsonPlace node) => new(
         node.Required("pid").SmallCount(),
         node.Required("name").Text(),
         node["runtime"].Text(),
@@ -120,7 +120,7 @@ internal static class ReportReader
         node["reportedAt"].MomentOrNull() ?? DateTimeOffset.UnixEpoch,
         node["reason"].Word(ReportReason.Api));
 
-    private static ReportCoverage ReadCoverage(JsonNode node) => new()
+    private static ReportCoverage ReadCoverage(JsonPlace node) => new()
     {
         Tier = node["tier"].Text(),
         Unseen = node["unseen"].Map(static item => item.Text()),
@@ -137,10 +137,10 @@ internal static class ReportReader
         Warnings = node["warnings"].Map(static item => item.Text()),
     };
 
-    private static ReportedScan ReadScan(JsonNode node) => new(
+    private static ReportedScan ReadScan(JsonPlace node) => new(
         node["number"].SmallCount(), node["pauseMilliseconds"].Time(0.001), node["durationMilliseconds"].Time(0.001));
 
-    private static ReportTotals ReadTotals(JsonNode node) => new()
+    private static ReportTotals ReadTotals(JsonPlace node) => new()
     {
         Live = ReadTotal(node["live"]),
         Reachable = ReadTotal(node["reachable"]),
@@ -154,5 +154,5 @@ internal static class ReportReader
         WeaklyHeld = ReadTotal(node["weaklyHeld"]),
     };
 
-    private static BlockTotal ReadTotal(JsonNode node) => node.IsThere ? GroupReader.ReadTotal(node) : default;
+    private static BlockTotal ReadTotal(JsonPlace node) => node.IsThere ? GroupReader.ReadTotal(node) : default;
 }

@@ -77,6 +77,16 @@ internal sealed unsafe class LocalSocket
         return null;
     }
 
+    /// <summary>Removes a name, by the system call itself: a process that ends loads no library for it.</summary>
+    /// <returns>0, or the error number.</returns>
+    public static int Remove(string path)
+    {
+        byte* address = stackalloc byte[AddressByteCount];
+        return TryMakeAddress(path, address)
+            ? (int)-Math.Min(BlockingSyscall.Invoke(SyscallNumber.Unlink, (nint)(address + sizeof(ushort))), 0)
+            : ErrorNumber.EINVAL;
+    }
+
     /// <summary>Whether anybody listens at a name: false only when the system says that nobody does. Does not wait.</summary>
     public static bool IsListening(string path)
     {

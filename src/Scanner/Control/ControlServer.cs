@@ -83,7 +83,7 @@ internal sealed unsafe class ControlServer
         {
             string path = System.IO.Path.Join(directory, name.ToString());
             LocalSocket? listener = LocalSocket.TryListen(path, Backlog, out int error);
-            if (error == ErrorNumber.EADDRINUSE && PosixFile.Unlink(path) == 0)
+            if (error == ErrorNumber.EADDRINUSE && LocalSocket.Remove(path) == 0)
             {
                 // The name is this very process's: what bears it was left by a program that it was before (exec).
                 listener = LocalSocket.TryListen(path, Backlog, out error);
@@ -113,7 +113,7 @@ internal sealed unsafe class ControlServer
         // Order: full fence; of several ends of a process one removes the name, once: it may be another's later.
         if (Interlocked.Exchange(ref _isNameRemoved, 1) == 0)
         {
-            PosixFile.Unlink(Path);
+            LocalSocket.Remove(Path);
         }
     }
 

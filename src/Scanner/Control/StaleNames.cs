@@ -30,7 +30,7 @@ internal static class StaleNames
                 }
 
                 if (ControlName.TryParse(Path.GetFileName(path), out ControlName name)
-                    && !name.IsAlive && !LocalSocket.IsListening(path) && PosixFile.Unlink(path) == 0)
+                    && !name.IsAlive && !LocalSocket.IsListening(path) && LocalSocket.Remove(path) == 0)
                 {
                     removed++;
                 }

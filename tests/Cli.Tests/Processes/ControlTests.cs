@@ -34,7 +34,9 @@ internal sealed class ControlTests
         ToolResult json = Tool.Run("control", "-p", service.Number, "--format", "json", "who=" + address);
         Assert.That(json.Output, Does.Contain("\"schema\": \"nativeleak.answer/1\"").And.Contain("\"verdict\": \"reachable\""), json.ToString());
         service.Tell("hold 651");
-        Assert.That(Control(service, "who=" + address).Output, Does.Contain("0 pointer(s)"), "the questions hold nothing");
+        string[] pointers = [.. Control(service, "who=" + address).Output.Split('\n').Where(static line => line.StartsWith("  a pointer", StringComparison.Ordinal))];
+        Assert.That(pointers.Where(static line => !line.EndsWith("which is dead: it does not count", StringComparison.Ordinal)), Is.Empty,
+            "the questions hold nothing");
         Assert.That(Control(service, "scan").Output, Does.Contain("650 byte(s) in 1 block(s) allocated by Marshal.AllocHGlobal"));
     }
 
@@ -174,7 +176,9 @@ internal sealed class ControlTests
             return int.Parse(service.Tell("compiled"), System.Globalization.CultureInfo.InvariantCulture);
         }
 
-        int with = Compiled("control=1"), without = Compiled("control=0");
+        // The first start of a folder's assemblies may do more than those after it.
+        Compiled("control=0");
+        int without = Compiled("control=0"), with = Compiled("control=1");
         TestContext.Out.WriteLine($"{with} methods compiled with a channel, {without} without");
         Assert.That(with - without, Is.LessThanOrEqualTo(3));
     }

@@ -41,7 +41,7 @@ internal static class FullReport
                 Fingerprint = "0123456789abcdef", Kind = LeakKind.Possible, Total = new(21, 22), Indirect = new(23, 24), Allocator = "Marshal.AllocHGlobal",
                 Tag = "a tag", FirstAge = TimeSpan.FromSeconds(31.5), LastAge = TimeSpan.FromSeconds(3.25), Threads = ["T1", "T2"],
                 Stack = [Frame("System.Text.Encoding.GetBytes()", "System.Private.CoreLib", true), Frame("App.Main(string[])", "app", false)],
-                Samples = [new LeakSample(0x7f00_1234_5678, 22, 99, "00ff7e"), new LeakSample(0x10, 0, 1, "")],
+                Samples = [new LeakSample(0x7f12_3456, 22, 99, "00ff7e"), new LeakSample(0x10, 0, 1, "")],
                 Evidence = "nothing points to it", HeldBy = new LeakHolder("object", "App.Field"),
                 LastHolder = new LastHolder(new LeakHolder("stack", "thread 2"), 4, 5, 20),
                 Estimate = new BlockEstimate(1.5, 0.5, 300.5, 100.5),
@@ -64,7 +64,7 @@ internal static class FullReport
         [
             .. Enum.GetValues<MisuseKind>().Select(static kind => new MisuseGroup
             {
-                Kind = kind, Count = 61, Address = 0x7f00_0000_1000, Allocator = "NativeMemory.Alloc", FreedWith = "Marshal.FreeHGlobal",
+                Kind = kind, Count = 61, Address = 0x7f00_1000, Allocator = "NativeMemory.Alloc", FreedWith = "Marshal.FreeHGlobal",
                 Explanation = "it was freed before", Stack = [Frame("App.Free()", "app", false)],
                 AllocationStack = [Frame("App.Make()", "app", false)], FirstFreeStack = [Frame("App.FreeFirst()", "app", false)],
             }),

@@ -125,9 +125,10 @@ internal sealed class ReportReaderTests
     public void NoEscapeSequenceOfAReportReachesATerminal()
     {
         LeakReport report = ReportReader.Read(With("leaks[0].stack[0].method", "\"a\\u001b]0;title\\u0007b\\u202e\""), "file");
-        Assert.That(report.ToText(1), Does.Contain("a\\u001b]0;title\\u0007b\\u202e").And.Not.Contain("\u001b"));
-        Assert.That(Encoding.UTF8.GetString(JsonReportWriter.Write(report)), Does.Not.Contain("\u001b"));
-        Assert.That(new ReportDiff(FullReport.Make(), report).ToText(), Does.Not.Contain("\u001b"));
+        string[] outputs = [report.ToText(1), Encoding.UTF8.GetString(JsonReportWriter.Write(report)), new ReportDiff(Nothing(), report).ToText()];
+        Assert.That(outputs[0], Does.Contain("a\\u001b]0;title\\u0007b\\u202e"));
+        // By characters: a culture takes no notice of these.
+        Assert.That(outputs.Select(static text => text.Any(static letter => letter is '\u001b' or '\u0007')), Has.All.False);
     }
 
     [Test]
@@ -153,6 +154,8 @@ internal sealed class ReportReaderTests
         node[steps[^1]] = "placeholder of the value";
         return Encoding.UTF8.GetBytes(node.Root.ToJsonString().Replace("\"placeholder of the value\"", value, StringComparison.Ordinal));
     }
+
+    private static LeakReport Nothing() => FullReport.Make() with { Leaks = [], StillAllocated = [] };
 
     private static ToolException? Refused(ReadOnlyMemory<byte> json)
     {

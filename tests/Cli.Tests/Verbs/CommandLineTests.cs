@@ -46,7 +46,7 @@ internal sealed class CommandLineTests
 
     [TestCase("[suggest]", "", "attach")]
     [TestCase("[suggest:8]", "scan --f", "--fail-on")]
-    [TestCase("[suggest:16]", "env --shell", "--shell")]
+    [TestCase("[suggest:12]", "env --shell ", "docker")]
     public async Task OptionsAreCompleted(string directive, string line, string expected)
     {
         (int exitCode, string output, _) = await RunAsync(directive, line);
@@ -97,7 +97,8 @@ internal sealed class CommandLineTests
             (int exitCode, _, string error) = await RunAsync(arguments);
             string shown = $"seed {seed}, run {i}: {string.Join(' ', arguments)}\n{error}";
             Assert.That(exitCode, Is.AnyOf(0, ExitCode.Usage, ExitCode.ToolFailed), shown);
-            Assert.That(error, Does.Not.Contain("   at ").And.Not.Contain("did not go as it should").And.Not.Contain("\u001b"), shown);
+            Assert.That(error, Does.Not.Contain("   at ").And.Not.Contain("did not go as it should"), shown);
+            Assert.That(error.Contains('\u001b'), Is.False, shown);
             Assert.That(exitCode == 0 || error.Length > 0, Is.True, shown);
             codes[exitCode] = codes.GetValueOrDefault(exitCode) + 1;
         }

@@ -93,7 +93,7 @@ internal sealed class FileVerbTests
         Assert.That(monitor.Result.ExitCode, Is.Zero, monitor.Result.ToString());
         Assert.That(monitor.Result.Output.Split("ServiceApp (").Length - 1, Is.EqualTo(3));
         Assert.That(monitor.Result.Output, Does.Match(@"\d+ +\+\d+ +\d+ +Service\.Leak\(int, int\) in .*Program\.cs:\d+"));
-        Assert.That(monitor.Result.Output, Does.Not.Contain("\u001b"), "no colours in a pipe");
+        Assert.That(monitor.Result.Output.Contains('\u001b'), Is.False, "no colours in a pipe");
     }
 
     [Test]

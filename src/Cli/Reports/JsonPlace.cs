@@ -8,7 +8,7 @@ using System.Text.Json;
 namespace NativeLeak.Cli.Reports;
 
 /// <summary>A value and the path to it.</summary>
-internal readonly struct JsonNode(JsonElement element, string path)
+internal readonly struct JsonPlace(JsonElement element, string path)
 {
     private const double LongestSeconds = 1e11;
 
@@ -16,22 +16,22 @@ internal readonly struct JsonNode(JsonElement element, string path)
     public bool IsThere => element.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
 
     /// <summary>A property; one that is absent is a node that is not there.</summary>
-    public JsonNode this[string name]
+    public JsonPlace this[string name]
     {
         get
         {
             string at = path.Length == 0 ? name : path + "." + name;
             return element.ValueKind != JsonValueKind.Object ? throw Wrong("an object")
-                : new JsonNode(element.TryGetProperty(name, out JsonElement value) ? value : default, at);
+                : new JsonPlace(element.TryGetProperty(name, out JsonElement value) ? value : default, at);
         }
     }
 
     /// <summary>A property that must be there.</summary>
-    public JsonNode Required(string name) => this[name] is { IsThere: true } node ? node
+    public JsonPlace Required(string name) => this[name] is { IsThere: true } node ? node
         : throw new ReportFormatException($"{(path.Length == 0 ? name : path + "." + name)} is missing");
 
     /// <summary>The elements of an array; none when it is not there.</summary>
-    public List<T> Map<T>(Func<JsonNode, T> read)
+    public List<T> Map<T>(Func<JsonPlace, T> read)
     {
         List<T> list = [];
         if (IsThere)
@@ -43,7 +43,7 @@ internal readonly struct JsonNode(JsonElement element, string path)
 
             foreach (JsonElement item in element.EnumerateArray())
             {
-                list.Add(read(new JsonNode(item, string.Create(CultureInfo.InvariantCulture, $"{path}[{list.Count}]"))));
+                list.Add(read(new JsonPlace(item, string.Create(CultureInfo.InvariantCulture, $"{path}[{list.Count}]"))));
             }
         }
 
