@@ -130,6 +130,8 @@ internal static class Startup
             {
                 LeaksFound = LeakDetector.OnLeaksFound,
                 HasListeners = static () => LeakDetector.HasListeners,
+                OpensControl = true,
+                StopDetector = Stop,
             };
             session.Start();
             // Order: as above.

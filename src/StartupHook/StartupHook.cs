@@ -8,7 +8,8 @@ using NativeLeak.Injection;
 /// <summary>Entry point of the injection.</summary>
 internal static class StartupHook
 {
-    /// <summary>Starts the detector when <c>NATIVELEAK</c> asks for it. Never throws, never prints.</summary>
+    /// <summary>Starts the detector when <c>NATIVELEAK</c> asks for it, or the tool that attaches to the running process. Never
+    /// throws, never prints.</summary>
     public static void Initialize()
     {
         try
@@ -16,6 +17,11 @@ internal static class StartupHook
             if (HookSettings.IsOn(Environment.GetEnvironmentVariable(HookSettings.LevelVariable)))
             {
                 Trampoline.Run();
+            }
+
+            if (AttachSettings.MayBeThere && AttachSettings.TryTake())
+            {
+                Trampoline.Attach();
             }
         }
         catch (Exception)

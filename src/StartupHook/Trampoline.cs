@@ -8,6 +8,7 @@ namespace NativeLeak.Injection;
 internal static class Trampoline
 {
     private const string ProcessLatch = "NativeLeak.StartupHook";
+    private const string StartLatch = "NativeLeak.StartupHook.Started";
     private const string DetectorAssembly = "NativeLeak.Scanner";
     private const string DetectorType = "NativeLeak.Entry";
     private const string DetectorName = DetectorType + ", " + DetectorAssembly;
@@ -28,6 +29,24 @@ internal static class Trampoline
             return;
         }
 
+        TryStart();
+        if (!HookSettings.IsInherited)
+        {
+            InheritedVariables.Remove(Assembly.GetExecutingAssembly());
+        }
+    }
+
+    /// <summary>The same in a process that runs already, and whatever its name: somebody asked for this very one.</summary>
+    public static void Attach() => TryStart();
+
+    private static void TryStart()
+    {
+        if (AppContext.GetData(StartLatch) is not null)
+        {
+            return;
+        }
+
+        AppContext.SetData(StartLatch, true);
         try
         {
             Start();
@@ -35,11 +54,6 @@ internal static class Trampoline
         catch (Exception exception)
         {
             FailureLog.Write(exception);
-        }
-
-        if (!HookSettings.IsInherited)
-        {
-            InheritedVariables.Remove(Assembly.GetExecutingAssembly());
         }
     }
 

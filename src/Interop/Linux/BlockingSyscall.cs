@@ -10,12 +10,12 @@ namespace NativeLeak.Interop.Linux;
 internal static unsafe class BlockingSyscall
 {
     /// <summary>Invokes a system call that may wait, again when a signal interrupts it. Negative results are −errno.</summary>
-    public static nint Invoke(nint number, nint a1 = 0, nint a2 = 0, nint a3 = 0, nint a4 = 0)
+    public static nint Invoke(nint number, nint a1 = 0, nint a2 = 0, nint a3 = 0, nint a4 = 0, nint a5 = 0, nint a6 = 0)
     {
         nint result;
         do
         {
-            result = InvokeOnce(number, a1, a2, a3, a4);
+            result = InvokeOnce(number, a1, a2, a3, a4, a5, a6);
         }
         while (result == -ErrorNumber.EINTR);
         return result;
@@ -23,10 +23,10 @@ internal static unsafe class BlockingSyscall
 
     /// <summary>The same, but −EINTR is a result: for waits with a limit, which would start anew.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint InvokeOnce(nint number, nint a1 = 0, nint a2 = 0, nint a3 = 0, nint a4 = 0)
+    public static nint InvokeOnce(nint number, nint a1 = 0, nint a2 = 0, nint a3 = 0, nint a4 = 0, nint a5 = 0, nint a6 = 0)
     {
         // Safety: the stub follows the System V convention and changes no register that a callee must keep.
         var stub = (delegate* unmanaged[Cdecl]<nint, nint, nint, nint, nint, nint, nint, nint>)MachineCode.Syscall;
-        return stub(number, a1, a2, a3, a4, 0, 0);
+        return stub(number, a1, a2, a3, a4, a5, a6);
     }
 }

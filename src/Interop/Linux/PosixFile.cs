@@ -12,6 +12,7 @@ internal static unsafe class PosixFile
     // O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC of asm-generic/fcntl.h
     private const nint CreateFlags = 0x1 | 0x40 | 0x80 | 0x2_0000 | 0x8_0000;
     private const nint OwnerOnly = 0x180; // 0600
+    private const nint ReadOnlyCloseOnExec = 0x8_0000;
 
     /// <summary>Creates a file that must not exist yet, for writing, readable and writable for its owner only.</summary>
     /// <param name="path">Where; a symbolic link as the last part counts as existing, wherever it points.</param>
@@ -51,6 +52,35 @@ internal static unsafe class PosixFile
         }
 
         return (int)-Math.Min(result, 0);
+    }
+
+    /// <summary>Reads the beginning of a file, as far as there is room, by system calls alone.</summary>
+    /// <param name="path">Where; /proc is what it is for.</param>
+    /// <param name="to">Where the bytes go.</param>
+    /// <returns>How many there are; 0 also when the file cannot be read.</returns>
+    public static int ReadStart(string path, Span<byte> to)
+    {
+        // Safety: the path is pinned and ends with the zero of a cleared array; the span is pinned for the calls.
+        byte[] bytes = new byte[Encoding.UTF8.GetMaxByteCount(path.Length) + 1];
+        Encoding.UTF8.GetBytes(path, bytes);
+        fixed (byte* at = bytes, target = to)
+        {
+            nint file = BlockingSyscall.Invoke(SyscallNumber.Open, (nint)at, ReadOnlyCloseOnExec);
+            if (file < 0)
+            {
+                return 0;
+            }
+
+            nint total = 0, count = 1;
+            while (count > 0 && total < to.Length)
+            {
+                count = BlockingSyscall.Invoke(SyscallNumber.Read, file, (nint)target + total, to.Length - total);
+                total += count > 0 ? count : 0;
+            }
+
+            BlockingSyscall.InvokeOnce(SyscallNumber.Close, file);
+            return (int)total;
+        }
     }
 
     private static nint WithPath(string path, Func<nint, nint> call)

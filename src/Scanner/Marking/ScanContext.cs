@@ -63,6 +63,9 @@ internal unsafe struct ScanContext
     public TypeLayoutTable* Types;
     public int InteriorCountsAsStart;
 
+    /// <summary>1: stacks and registers are left out.</summary>
+    public int SkipsStacks;
+
     /// <summary>1: lost blocks get a checksum of their content.</summary>
     public int WantsChecksums;
     public InteriorHeuristics Heuristics;

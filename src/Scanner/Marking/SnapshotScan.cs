@@ -131,6 +131,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->ManagedHeap = managedHeap;
         scan->Types = managedHeap == ManagedHeapMode.Precise ? _layouts.Table : null;
         scan->InteriorCountsAsStart = parameters.InteriorCountsAsStart ? 1 : 0;
+        scan->SkipsStacks = parameters.SkipsStacks ? 1 : 0;
         scan->WantsChecksums = parameters.WantsChecksums ? 1 : 0;
         scan->Heuristics = parameters.Heuristics;
         scan->MinimumAgeTicks = CoarseClock.ToTicks(parameters.MinimumAge);

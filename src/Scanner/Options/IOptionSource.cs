@@ -21,8 +21,17 @@ internal interface IOptionSource
 /// <summary>The source that this process really has.</summary>
 internal sealed class ProcessOptionSource : IOptionSource
 {
+    // Where the startup hook leaves what the tool said that attached to this process; it wins over the environment.
+    private const string AttachedLevel = "NativeLeak.Attach.Level", AttachedOptions = "NativeLeak.Attach.Options";
+
     /// <inheritdoc/>
-    public string? GetVariable(string name) => Environment.GetEnvironmentVariable(name);
+    public string? GetVariable(string name) => name switch
+    {
+        OptionTable.LevelVariable => AppContext.GetData(AttachedLevel) as string,
+        OptionTable.OptionsVariable => AppContext.GetData(AttachedOptions) as string,
+        _ => null,
+    }
+        ?? Environment.GetEnvironmentVariable(name);
 
     /// <inheritdoc/>
     public IEnumerable<string> GetVariableNames(string prefix)

@@ -29,6 +29,7 @@ internal enum OptionKey
     GenerateSuppressions,
     Quarantine,
     Poison,
+    Control,
     Verbosity,
     Help,
     Inherit,

@@ -80,6 +80,8 @@ internal static class OptionTable
             "Freed memory that is held back and checked for writes; 0: none."),
         new(OptionKey.Poison, "poison", OptionKind.Boolean, false, "0|1",
             "Fill blocks with 0xCD when they are allocated and with 0xDD when they are freed."),
+        new(OptionKey.Control, "control", OptionKind.Boolean, true, "0|1",
+            "Whether the tool may ask this process for scans, by a socket that only its owner can use."),
         new(OptionKey.Verbosity, "verbosity", OptionKind.Integer, 0, "0-2",
             "1: report also when nothing leaked, unfold framework frames; 2: and show more samples.") { Maximum = 2 },
         new(OptionKey.Help, "help", OptionKind.Boolean, false, "0|1", "Print this list to stderr."),

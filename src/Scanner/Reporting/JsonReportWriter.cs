@@ -249,6 +249,7 @@ internal static class JsonReportWriter
         }
 
         json.WriteBoolean("native", frame.IsNative);
+        json.WriteBoolean("framework", frame.IsFramework);
         json.WriteEndObject();
     }
 

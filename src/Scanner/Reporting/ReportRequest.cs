@@ -25,6 +25,9 @@ internal readonly record struct ReportRequest(
     /// <summary>Whether what is found becomes the baseline.</summary>
     public bool TakesBaseline { get; init; }
 
+    /// <summary>Whether what is allocated is only counted, by site, as at level count: no scan is made.</summary>
+    public bool CountsOnly { get; init; }
+
     /// <summary>The check whose blocks alone are told; 0: all blocks are.</summary>
     public uint Check { get; init; }
 

@@ -40,6 +40,11 @@ internal static unsafe class RootScan
     [MethodImpl(ChildCode.Options)]
     private static void ScanRegisters(ChildState* state)
     {
+        if (state->Context->SkipsStacks != 0)
+        {
+            return;
+        }
+
         state->ObjectInteriorsCount = 1;
         for (int i = 0; i < state->View->ThreadCount; i++)
         {
@@ -112,7 +117,11 @@ internal static unsafe class RootScan
 
         nuint start = mapping->Start, end = mapping->End;
         bool isStack = ThreadStacks.Trim(state, mappingIndex, ref start);
-        if (isStack)
+        if (isStack && state->Context->SkipsStacks != 0)
+        {
+            ThreadStacks.SkipFrames(state, mappingIndex, ref start);
+        }
+        else if (isStack)
         {
             state->ObjectInteriorsCount = 1;
             FrailRoots.SplitStack(state, mappingIndex, ref start);

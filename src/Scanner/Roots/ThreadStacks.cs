@@ -24,6 +24,9 @@ internal static unsafe class ThreadStacks
     private const nuint FirstThreadIdOffset = 0x80, LastThreadIdOffset = 0x800;
     private const nuint SelfPointerOffset = 16;
 
+    /// <summary>Thread-local data below a control block: more than the libraries of a .NET process have together.</summary>
+    private const nuint ThreadLocalByteCount = 16384;
+
     /// <summary>
     /// Moves <paramref name="start"/> up over the part of the mapping that no thread uses any more.
     /// </summary>
@@ -87,6 +90,30 @@ internal static unsafe class ThreadStacks
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Moves <paramref name="start"/> up over the frames of the thread whose stack this is (stack=off). Its thread-local data,
+    /// which lies above, stays, and with it some of the outermost frames.
+    /// </summary>
+    [MethodImpl(ChildCode.Options)]
+    public static void SkipFrames(ChildState* state, int mappingIndex, ref nuint start)
+    {
+        Mapping* mapping = state->Mappings + mappingIndex;
+        if (mapping->Kind == MappingKind.Stack)
+        {
+            start = mapping->End;
+            return;
+        }
+
+        for (int i = 0; i < state->View->ThreadCount; i++)
+        {
+            nuint block = (state->View->Threads + i)->ThreadControlBlock;
+            if (Inside(mapping, block) && Inside(mapping, (state->View->Threads + i)->StackPointer) && block - ThreadLocalByteCount > start)
+            {
+                start = block - ThreadLocalByteCount;
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -34,6 +34,12 @@ internal sealed class CheckpointSchedule(DetectorSession session, Func<long> rea
     }
 
     /// <inheritdoc/>
+    public void Change()
+    {
+        // The options are read each time.
+    }
+
+    /// <inheritdoc/>
     public TimeSpan? DueIn()
     {
         TimeSpan interval = Interval;

@@ -2,6 +2,9 @@
 // What it is: one running detector: its options, its scanner thread, its exit reporter.
 // Who calls it: Startup and LeakDetector create it; everything else of this folder works for it.
 // The one idea: whoever wants a report gets it from the scanner thread through a request; nobody else scans or builds.
+using NativeLeak.Control;
+using NativeLeak.Interop;
+using NativeLeak.Options;
 using NativeLeak.Questions;
 using NativeLeak.Reporting;
 
@@ -17,9 +20,12 @@ internal sealed class DetectorSession : IDisposable
     private readonly IReportFacts _facts;
     private readonly ScannerThread _scanner;
     private readonly ExitReporter _exit;
+    private readonly ScanSchedule _schedule;
     private LeakDetectorOptions _options;
+    private ControlServer? _control;
     private string? _listenerFailure;
     private bool _hasCheckpoint;
+    private volatile bool _skipsStacks;
 
     /// <summary>Creates a detector that does nothing yet.</summary>
     /// <param name="options">Its options.</param>
@@ -31,11 +37,12 @@ internal sealed class DetectorSession : IDisposable
     {
         _options = options;
         _facts = facts;
-        _scanner = new ScannerThread(createScan, facts,
-        [
-            new ScanSchedule(this, TimeProvider.System),
-            new CheckpointSchedule(this, () => facts.LiveBytes, TimeProvider.System),
-        ]);
+        _schedule = new ScanSchedule(this, TimeProvider.System);
+        _scanner = new ScannerThread(
+            createScan, facts, [_schedule, new CheckpointSchedule(this, () => facts.LiveBytes, TimeProvider.System)])
+        {
+            IsUp = OpenControl,
+        };
         _exit = new ExitReporter(this, exitWaitLimit);
     }
 
@@ -44,6 +51,25 @@ internal sealed class DetectorSession : IDisposable
 
     /// <summary>Whether <see cref="LeaksFound"/> reaches anybody now: an application whose pool is idle keeps it idle.</summary>
     public Func<bool> HasListeners { get; init; } = static () => true;
+
+    /// <summary>Whether this detector may open the process's control channel (option control).</summary>
+    public bool OpensControl { get; init; }
+
+    /// <summary>Stops the detector that this is, for the command off.</summary>
+    public Action StopDetector { get; init; } = static () => { };
+
+    /// <summary>What reports need beside outcomes.</summary>
+    public IReportFacts Facts => _facts;
+
+    /// <summary>Whether scans read stacks and registers (kmemleak's stack=on|off).</summary>
+    public bool ReadsStacks
+    {
+        get => !_skipsStacks;
+        set => _skipsStacks = !value;
+    }
+
+    /// <summary>Time between scheduled scans as it is now; zero: there are none.</summary>
+    public TimeSpan ScanInterval => _schedule.Interval;
 
     /// <summary>The options; code may replace them while the detector runs.</summary>
     public LeakDetectorOptions Options
@@ -71,6 +97,24 @@ internal sealed class DetectorSession : IDisposable
     {
         _exit.Dispose();
         _scanner.Stop();
+        CloseControl();
+    }
+
+    /// <summary>Closes the control channel, if there is one: the process ends, or the detector.</summary>
+    public void CloseControl()
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            // Order: acquire; pairs with the write in OpenControl.
+            Volatile.Read(ref _control)?.Stop();
+        }
+    }
+
+    /// <summary>Plans scheduled scans anew; zero: none.</summary>
+    public void ScheduleScans(TimeSpan interval)
+    {
+        _schedule.Plan(interval);
+        _scanner.Reschedule();
     }
 
     /// <summary>Asks for a scan.</summary>
@@ -118,6 +162,7 @@ internal sealed class DetectorSession : IDisposable
             CanFinalize = reason != ReportReason.Exit,
             Mode = options.Scan,
             Heuristics = options.Heuristics,
+            SkipsStacks = _skipsStacks,
             RemembersHolders = options.ScanInterval > TimeSpan.Zero && reason is ReportReason.Scan or ReportReason.Api,
         };
         List<string> warnings = [.. options.Set.Warnings];
@@ -125,6 +170,11 @@ internal sealed class DetectorSession : IDisposable
         if (Volatile.Read(ref _listenerFailure) is { } failure)
         {
             warnings.Add(failure);
+        }
+
+        if (parameters.SkipsStacks)
+        {
+            warnings.Add("stacks and registers were not read (stack=off): what only they hold is called lost");
         }
 
         return new ReportRequest(reason, parameters, options.MaximumLeaks, SamplesPerGroup, warnings)
@@ -189,11 +239,29 @@ internal sealed class DetectorSession : IDisposable
         }
     }
 
-    private Task<LeakReport> EnqueueAsync(in ReportRequest report, CancellationToken cancellation)
+    /// <summary>Asks for a report; whoever asked looks at the request for its result.</summary>
+    public ScanRequest Enqueue(in ReportRequest report, CancellationToken cancellation)
     {
         ScanRequest request = new(report, cancellation);
         _scanner.Enqueue(request);
+        return request;
+    }
+
+    private Task<LeakReport> EnqueueAsync(in ReportRequest report, CancellationToken cancellation)
+    {
+        ScanRequest request = Enqueue(report, cancellation);
         return cancellation.CanBeCanceled ? request.Result.WaitAsync(cancellation) : request.Result;
+    }
+
+    // On the scanner thread, once a program has been up for a while.
+    private void OpenControl()
+    {
+        if (OpensControl && Platform.IsSupported && Options.Set.Get<bool>(OptionKey.Control))
+        {
+            ControlServer? control = ControlServer.TryOpen(new ControlCommands(this).Execute, StopDetector);
+            // Order: release; pairs with the reads in CloseControl.
+            Volatile.Write(ref _control, control);
+        }
     }
 
     private void Tell(Action<LeaksFoundEventArgs> listeners, LeaksFoundEventArgs arguments)

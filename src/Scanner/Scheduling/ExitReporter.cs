@@ -97,6 +97,7 @@ internal sealed class ExitReporter : IDisposable
         if (arguments.IsTerminating)
         {
             ReportOnce(ReportReason.Exit);
+            _session.CloseControl();
         }
     }
 
@@ -108,6 +109,7 @@ internal sealed class ExitReporter : IDisposable
         if (!context.Cancel)
         {
             ReportOnce(ReportReason.Signal);
+            _session.CloseControl();
         }
     }
 

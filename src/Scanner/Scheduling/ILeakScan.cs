@@ -25,6 +25,9 @@ internal readonly record struct ScanParameters(
     /// <summary>Whether the scan writes down what holds each block, for later scans. Every scan reads what is there.</summary>
     public bool RemembersHolders { get; init; }
 
+    /// <summary>Whether stacks and registers are left out.</summary>
+    public bool SkipsStacks { get; init; }
+
     /// <summary>By which signs a pointer into a block counts as one to its start.</summary>
     public InteriorHeuristics Heuristics { get; init; }
 

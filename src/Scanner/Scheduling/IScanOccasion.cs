@@ -10,6 +10,9 @@ internal interface IScanOccasion
     /// <summary>Starts its clock.</summary>
     void Begin();
 
+    /// <summary>Plans anew, when it was told to from another thread.</summary>
+    void Change();
+
     /// <summary>Time until it wants to be asked (zero or less: now); null: never.</summary>
     TimeSpan? DueIn();
 

@@ -16,6 +16,30 @@ internal sealed class ScanSchedule(DetectorSession session, TimeProvider clock) 
     private TimeSpan _delay;
     private bool _isConfirming;
 
+    // Ticks; negative: what the options say.
+    private long _intervalTicks = -1;
+
+    /// <summary>Time between scans; zero: there are none. From any thread.</summary>
+    public TimeSpan Interval
+    {
+        get
+        {
+            // Order: a value of its own; whoever reads the old one reads it a moment early.
+            long ticks = Volatile.Read(ref _intervalTicks);
+            return ticks >= 0 ? TimeSpan.FromTicks(ticks)
+                : session.Judges && session.Options.FirstScan > TimeSpan.Zero ? session.Options.ScanInterval : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Says what <see cref="Interval"/> will be once the scanner thread calls <see cref="Change"/>. From any
+    /// thread.</summary>
+    // Order: pairs with the read in Interval.
+    public void Plan(TimeSpan interval) => Volatile.Write(ref _intervalTicks, interval.Ticks);
+
+    /// <inheritdoc/>
+    // The next scan after the planned interval, and then each; zero: none.
+    public void Change() => (_delay, _last, _isConfirming) = (Interval, clock.GetTimestamp(), false);
+
     /// <inheritdoc/>
     public void Begin()
     {
@@ -46,7 +70,7 @@ internal sealed class ScanSchedule(DetectorSession session, TimeProvider clock) 
         // What was never seen before is looked at again at once, one time: a check is a scan and, if it has news, a second.
         // In between the thread serves whoever waits for a report.
         _isConfirming = !_isConfirming && report.IsConclusive && _suspects.AwaitsConfirmation;
-        _delay = _isConfirming ? s_confirmationDelay : session.Options.ScanInterval;
+        _delay = _isConfirming ? s_confirmationDelay : _intervalTicks >= 0 ? Interval : session.Options.ScanInterval;
         _last = clock.GetTimestamp();
         if (!report.IsConclusive)
         {

@@ -30,12 +30,26 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
     private Thread? _thread;
     private ILeakScan? _scan;
     private bool _isStopping;
+    private bool _isRescheduled;
 
     // An exit waits: whatever scan runs beside the process is given up for it.
     private bool _isExitWaiting;
 
     /// <summary>Whether the caller is the scanner thread itself.</summary>
     public bool IsCurrent => Thread.CurrentThread == _thread;
+
+    /// <summary>Called on the thread once the program has been up for a while, and does not end.</summary>
+    public Action IsUp { get; init; } = static () => { };
+
+    /// <summary>Has the occasions plan anew. From any thread.</summary>
+    public void Reschedule()
+    {
+        lock (_gate)
+        {
+            _isRescheduled = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
 
     /// <summary>Starts the thread. Once.</summary>
     public void Start()
@@ -88,6 +102,11 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
             WarmUpWhenIdle();
         }
 
+        if (!IsEnding())
+        {
+            IsUp();
+        }
+
         while (TryTakeWork(out ScanRequest? request, out IScanOccasion? occasion))
         {
             if (request is null)
@@ -125,6 +144,14 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
             }
 
             return _queue.Count == 0 && !_isStopping;
+        }
+    }
+
+    private bool IsEnding()
+    {
+        lock (_gate)
+        {
+            return _isStopping || _isExitWaiting;
         }
     }
 
@@ -169,6 +196,15 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
                     return true;
                 }
 
+                if (_isRescheduled)
+                {
+                    _isRescheduled = false;
+                    foreach (IScanOccasion each in occasions)
+                    {
+                        each.Change();
+                    }
+                }
+
                 IScanOccasion? next = FindNext(out TimeSpan due);
                 if (next is null)
                 {
@@ -197,7 +233,7 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         ReportBuilder builder = new(facts);
         try
         {
-            if (facts.Tracker.Level == DetectorLevel.Count)
+            if (request.CountsOnly || facts.Tracker.Level == DetectorLevel.Count)
             {
                 return CountReport.Build(facts, request);
             }

@@ -10,7 +10,7 @@ internal sealed class JsonReportWriterTests
 
     private const string Leak = "{fingerprint:string,kind:string,blocks:number,bytes:number,indirectBlocks:number,"
         + "indirectBytes:number,allocator:string,tag:null,firstAgeSeconds:number,lastAgeSeconds:number,threads:[string],"
-        + "stack:[{method:string,assembly:string,file:null,line:null,native:false}],"
+        + "stack:[{method:string,assembly:string,file:null,line:null,native:false,framework:true}],"
         + "samples:[{address:string,size:number,ordinal:number,hex:string}],evidence:string,suppression:string,heldBy:null,"
         + "lastHolder:{holder:{place:string,description:string},seenByScan:number,missedByScan:number,blocks:number},"
         + "estimate:null}";

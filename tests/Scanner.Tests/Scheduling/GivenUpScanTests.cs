@@ -2,7 +2,6 @@
 using NativeLeak.ExitApps;
 using NativeLeak.Options;
 using NativeLeak.Scheduling;
-using NativeLeak.Verdicts;
 
 namespace NativeLeak.Scanner.Tests.Scheduling;
 
@@ -61,40 +60,5 @@ internal sealed class GivenUpScanTests
         DetectorSession session = new(new LeakDetectorOptions(set), new FakeFacts(), () => scan, TimeSpan.FromMinutes(1));
         session.Start();
         return session;
-    }
-
-    // Runs until it is given up, the given number of times.
-    private sealed class LongScan(int rounds) : ILeakScan, IDisposable
-    {
-        private Func<bool>? _isAborted;
-        private int _number;
-
-        public ManualResetEventSlim Began { get; } = new();
-
-        public ManualResetEventSlim Ended { get; } = new();
-
-        public bool IsAborted => _isAborted?.Invoke() == true;
-
-        public bool WasLastGivenUp { get; private set; }
-
-        public ScanOutcome Run(in ScanParameters parameters)
-        {
-            _isAborted = parameters.IsAborted;
-            Began.Set();
-            if (_number++ < rounds)
-            {
-                SpinWait.SpinUntil(() => IsAborted);
-            }
-
-            WasLastGivenUp = IsAborted;
-            Ended.Set();
-            return FakeOutcome.Numbered(_number);
-        }
-
-        public void Dispose()
-        {
-            Began.Dispose();
-            Ended.Dispose();
-        }
     }
 }

@@ -1,0 +1,55 @@
+// Licensed under the MIT License. See LICENSE in the repository root.
+using System.CommandLine;
+using NativeLeak.Cli.Terminals;
+
+namespace NativeLeak.Cli.Verbs;
+
+/// <summary>The option <c>--fail-on</c>: which leaks make the exit code 23.</summary>
+/// <param name="otherwise">What holds without the option.</param>
+internal sealed class VerdictOption(string otherwise)
+{
+    private readonly Option<string> _failOn = new("--fail-on")
+    {
+        Description = "What makes the exit code 23; inconclusive reports make it 3 when this is given.",
+        DefaultValueFactory = _ => otherwise,
+    };
+
+    /// <summary>Adds it to a command.</summary>
+    public void AddTo(Command command)
+    {
+        _failOn.AcceptOnlyFromAmong("none", "definite", "possible", "reachable");
+        command.Add(_failOn);
+    }
+
+    /// <summary>The exit code that reports ask for.</summary>
+    public int Judge(ParseResult parsed, IReadOnlyCollection<LeakReport> reports)
+    {
+        string failOn = parsed.GetValue(_failOn)!;
+        if (failOn == "none")
+        {
+            return ExitCode.Success;
+        }
+
+        if (reports.Any(report => report.IsConclusive && IsHit(failOn, report.Totals)))
+        {
+            return ExitCode.Leaks;
+        }
+
+        bool isAsked = parsed.GetResult(_failOn) is { Implicit: false };
+        if (reports.Count == 0 && isAsked)
+        {
+            Chatter.Say("no report was made: was it a .NET program, and not killed?");
+        }
+
+        return isAsked && (reports.Count == 0 || reports.Any(static report => !report.IsConclusive))
+            ? ExitCode.Inconclusive
+            : ExitCode.Success;
+    }
+
+    private static bool IsHit(string failOn, ReportTotals totals) => failOn switch
+    {
+        "definite" => totals.Definite.Blocks > 0,
+        "possible" => totals.Definite.Blocks + totals.Possible.Blocks > 0,
+        _ => totals.Live.Blocks - totals.Ignored.Blocks > 0,
+    };
+}
