@@ -270,7 +270,7 @@ internal static unsafe class Classifier
         entry->HolderAddress = verdict == Verdict.Possible ? state->Holders[block].Address : 0;
         entry->HolderValue = verdict == Verdict.Possible ? state->Holders[block].Value : 0;
         nint wanted = entry->BlockByteCount < LostBlock.SampleByteCount ? (nint)entry->BlockByteCount : LostBlock.SampleByteCount;
-        nint got = Peek.Copy(state, address, entry->Sample, wanted);
+        nint got = Peek.CopyMarked(state, address, entry->Sample, wanted);
         entry->SampleCount = (byte)(got < 0 ? 0 : got);
         entry->Checksum = state->Context->WantsChecksums != 0 && verdict != Verdict.Young
             ? ContentChecksum.Of(state, address, entry->BlockByteCount)
