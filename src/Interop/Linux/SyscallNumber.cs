@@ -8,7 +8,7 @@ internal static class SyscallNumber
     public const nint Read = 0, Write = 1, Open = 2, Close = 3, Poll = 7, Lseek = 8, Mmap = 9, Mprotect = 10, Munmap = 11,
         RtSigaction = 13, RtSigprocmask = 14, Pread64 = 17, Mincore = 27, Madvise = 28, Getpid = 39, Clone = 56, Wait4 = 61,
         Kill = 62,
-        Uname = 63, Rename = 82, Unlink = 87, GetRlimit = 97, Getppid = 110, Prctl = 157, SetRlimit = 160, Gettid = 186,
+        Uname = 63, Rename = 82, Unlink = 87, GetRlimit = 97, Sysinfo = 99, Getppid = 110, Prctl = 157, SetRlimit = 160, Gettid = 186,
         Futex = 202,
         Getdents64 = 217, ClockGettime = 228, ExitGroup = 231, SchedSetScheduler = 144, SchedGetScheduler = 145, Tgkill = 234,
         RtTgsigqueueinfo = 297, Pipe2 = 293, ProcessVmReadv = 310, PidfdSendSignal = 424, CloseRange = 436;

@@ -71,6 +71,9 @@ internal unsafe struct ChildState
     /// <summary>1: blocks are read directly and nobody asks which one is being read, so that short ones need no ceremony.</summary>
     public int ReadsPlainly;
 
+    /// <summary>How long ranges are read (LinearReading).</summary>
+    public ReadingWay Reading;
+
     /// <summary>What two markers share; null while there is one. 1: this is the second (ParallelMarking).</summary>
     public SharedMarking* Shared;
     public int IsHelper;

@@ -38,6 +38,12 @@ internal static unsafe class Marker
             return;
         }
 
+        if (LinearReading.Wants(state, start, end))
+        {
+            LinearReading.Scan(state, start, end);
+            return;
+        }
+
         while (end - start > ProgressByteCount && end > start)
         {
             state->View->Progress++;
@@ -173,9 +179,10 @@ internal static unsafe class Marker
         }
     }
 
-    // All memory but short blocks goes through here. shift translates addresses of a copy back to where the words really are.
+    /// <summary>All memory but short blocks goes through here. <paramref name="shift"/> translates addresses of a copy back to
+    /// where the words really are.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static void ScanPiece(ChildState* state, nuint start, nuint end, nuint shift)
+    public static void ScanPiece(ChildState* state, nuint start, nuint end, nuint shift)
     {
         start = (start + Stride - 1) & ~(Stride - 1);
         if (end < start + 8 || state->NothingToFind != 0)

@@ -21,7 +21,8 @@ internal static unsafe class MarkerTables
         state->FrontierCount = 0;
         byte* rings = ChildArena.Allocate(((nuint)EdgeQueue.Capacity * (nuint)sizeof(Edge))
             + (WorkQueue.RingCapacity * (nuint)sizeof(WorkItem)) + (WordHits.Capacity * (nuint)sizeof(nuint)));
-        if (state->Frontier == null || rings == null)
+        state->Reading.Buffer = ChildArena.Allocate(LinearReading.BufferByteCount);
+        if (state->Frontier == null || rings == null || state->Reading.Buffer == null)
         {
             return false;
         }
