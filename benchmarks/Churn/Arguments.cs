@@ -1,6 +1,4 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-using System.Globalization;
-
 namespace NativeLeak.Benchmarks.Churn;
 
 /// <summary>The command line.</summary>
@@ -19,13 +17,12 @@ internal sealed class Arguments
         """;
 
     private static readonly string[] s_workloads = ["churn", "retain", "first-sight", "start", "off-state"];
-    private readonly Dictionary<string, string> _options;
+    private readonly OptionWords _words;
 
-    private Arguments(string workload, Dictionary<string, string> options, Peer peer)
-        => (Workload, _options, Peer) = (workload, options, peer);
+    private Arguments(OptionWords words, Peer peer) => (_words, Peer) = (words, peer);
 
     /// <summary>What to run.</summary>
-    public string Workload { get; }
+    public string Workload => _words.Workload;
 
     /// <summary>Which heap.</summary>
     public Peer Peer { get; }
@@ -39,31 +36,20 @@ internal sealed class Arguments
     /// <summary>Null when the words make no sense.</summary>
     public static Arguments? TryRead(string[] words)
     {
-        if (words.Length % 2 == 0 || !s_workloads.Contains(words[0]))
+        if (OptionWords.TryRead(words, s_workloads) is not { } read)
         {
             return null;
         }
 
-        Dictionary<string, string> options = [];
-        for (int i = 1; i < words.Length; i += 2)
-        {
-            if (!words[i].StartsWith("--", StringComparison.Ordinal) || !options.TryAdd(words[i][2..], words[i + 1]))
-            {
-                return null;
-            }
-        }
-
-        string name = words[0] is "churn" or "retain" ? options.GetValueOrDefault("peer", "") : Peer.All[0].Name;
+        string name = read.Workload is "churn" or "retain" ? read.Text("peer", "") : Peer.All[0].Name;
         Peer? peer = Peer.All.FirstOrDefault(peer => peer.Name == name);
-        return peer is null ? null : new Arguments(words[0], options, peer);
+        return peer is null ? null : new Arguments(read, peer);
     }
 
     /// <summary>An option's text.</summary>
-    public string Text(string name, string otherwise) => _options.GetValueOrDefault(name, otherwise);
+    public string Text(string name, string otherwise) => _words.Text(name, otherwise);
 
     /// <summary>An option's number.</summary>
     /// <exception cref="InvalidOperationException">It is not a positive number.</exception>
-    public int Number(string name, int otherwise) => !_options.TryGetValue(name, out string? text) ? otherwise
-        : int.TryParse(text, CultureInfo.InvariantCulture, out int number) && number > 0 ? number
-        : throw new InvalidOperationException($"--{name} '{text}' is not a positive number");
+    public int Number(string name, int otherwise) => _words.Number(name, otherwise, least: 1);
 }

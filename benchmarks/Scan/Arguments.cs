@@ -1,6 +1,4 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
-using System.Globalization;
-
 namespace NativeLeak.Benchmarks.Scan;
 
 /// <summary>The command line.</summary>
@@ -17,36 +15,18 @@ internal sealed class Arguments
         """;
 
     private static readonly string[] s_workloads = ["graph", "scan", "pause"];
-    private readonly Dictionary<string, string> _options;
+    private readonly OptionWords _words;
 
-    private Arguments(string workload, Dictionary<string, string> options) => (Workload, _options) = (workload, options);
+    private Arguments(OptionWords words) => _words = words;
 
     /// <summary>What to run.</summary>
-    public string Workload { get; }
+    public string Workload => _words.Workload;
 
     /// <summary>Null when the words make no sense.</summary>
     public static Arguments? TryRead(string[] words)
-    {
-        if (words.Length % 2 == 0 || !s_workloads.Contains(words[0]))
-        {
-            return null;
-        }
-
-        Dictionary<string, string> options = [];
-        for (int i = 1; i < words.Length; i += 2)
-        {
-            if (!words[i].StartsWith("--", StringComparison.Ordinal) || !options.TryAdd(words[i][2..], words[i + 1]))
-            {
-                return null;
-            }
-        }
-
-        return new Arguments(words[0], options);
-    }
+        => OptionWords.TryRead(words, s_workloads) is { } read ? new Arguments(read) : null;
 
     /// <summary>An option's number.</summary>
     /// <exception cref="InvalidOperationException">It is no number from 0.</exception>
-    public int Number(string name, int otherwise) => !_options.TryGetValue(name, out string? text) ? otherwise
-        : int.TryParse(text, CultureInfo.InvariantCulture, out int number) && number >= 0 ? number
-        : throw new InvalidOperationException($"--{name} '{text}' is not a number");
+    public int Number(string name, int otherwise) => _words.Number(name, otherwise, least: 0);
 }

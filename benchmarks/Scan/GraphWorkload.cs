@@ -22,12 +22,13 @@ internal static unsafe class GraphWorkload
         Graph.Build(count);
         double resident = (double)(ProcessClock.ResidentByteCount - before - (Graph.LostCount * sizeof(nuint))) / count;
         long found = 0, invented = 0;
-        Checks checks = Checks.Run(asked, outcome => (found, invented) = Compare(outcome));
+        string holders = string.Empty;
+        Checks checks = Checks.Run(asked, outcome => (found, invented, holders) = Compare(outcome));
         ScanCounters counters = checks.Counters;
         if (found != Graph.LostCount || invented != 0 || counters.Definite.Blocks < Graph.LostCount / ChainLength)
         {
             throw new InvalidOperationException($"{found} of {Graph.LostCount} leaks were found, {invented} were invented; "
-                + $"{counters.Definite.Blocks} definite, {counters.Indirect.Blocks} indirect, {counters.Possible.Blocks} possible");
+                + $"{counters.Definite.Blocks} definite, {counters.Indirect.Blocks} indirect, {counters.Possible.Blocks} possible{holders}");
         }
 
         string peer = asked.Number("holders", 0) != 0 ? "nativeleak-holders" : asked.Number("markers", 0) == 1 ? "nativeleak-1" : "nativeleak";
@@ -37,18 +38,21 @@ internal static unsafe class GraphWorkload
     }
 
     // What is lost is counted among what was planted; the program's own blocks are not in question.
-    private static (long Found, long Invented) Compare(ScanOutcome outcome)
+    private static (long Found, long Invented, string Holders) Compare(ScanOutcome outcome)
     {
         ReadOnlySpan<nuint> planted = new(Graph.Hidden, (int)Graph.LostCount);
         HashSet<nuint> hidden = [.. planted];
         long found = 0, invented = 0;
+        string holders = string.Empty;
         foreach (ref readonly LostBlock lost in outcome.Lost)
         {
             bool isPlanted = lost.Verdict is Verdict.Definite or Verdict.Indirect && hidden.Contains(~lost.Address);
             found += isPlanted ? 1 : 0;
-            invented += isPlanted || lost.BlockByteCount != Graph.BlockByteCount ? 0 : 1;
+            bool isInvented = !isPlanted && lost.BlockByteCount == Graph.BlockByteCount;
+            invented += isInvented ? 1 : 0;
+            holders += isInvented ? $"; 0x{lost.Address:x} by 0x{lost.HolderValue:x} at 0x{lost.HolderAddress:x}" : string.Empty;
         }
 
-        return (found, invented);
+        return (found, invented, holders);
     }
 }

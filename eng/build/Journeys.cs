@@ -75,6 +75,8 @@ internal static class Journeys
             await File.WriteAllTextAsync(Path.Combine(folder, file), "<Project />\n").ConfigureAwait(false);
         }
 
+        // Nor of its choice of a platform for tests.
+        await File.WriteAllTextAsync(Path.Combine(folder, "global.json"), "{}\n").ConfigureAwait(false);
         ProcessStartInfo start = new("bash", [Repository.PathOf("samples", "journeys", name, Script)]) { WorkingDirectory = folder };
         foreach (string variable in start.Environment.Keys.ToArray())
         {

@@ -30,15 +30,16 @@ internal static unsafe class BlockIndexBuilder
         nuint n = (nuint)frozen->HighWater + 1;
         nuint* oddStarts = (nuint*)ChildArena.Allocate(n * (nuint)sizeof(nuint));
         uint* oddRecords = (uint*)ChildArena.Allocate(n * sizeof(uint));
-        index->Start = (nuint*)ChildArena.AllocateDense(n * (nuint)sizeof(nuint));
-        index->End = (nuint*)ChildArena.AllocateDense(n * (nuint)sizeof(nuint));
-        index->Record = (uint*)ChildArena.AllocateDense(n * sizeof(uint));
-        index->State = ChildArena.AllocateDense(n);
-        if (oddStarts == null || oddRecords == null || index->Start == null || index->End == null
-            || index->Record == null || index->State == null)
+        index->Start = (nuint*)ChildArena.AllocateDense((n * ((2 * (nuint)sizeof(nuint)) + sizeof(uint) + 1)) + sizeof(uint));
+        if (oddStarts == null || oddRecords == null || index->Start == null)
         {
             return false;
         }
+
+        // The smallest elements last, so that all are aligned; four of them are changed at once (BlockIndex.AddState).
+        index->End = index->Start + n;
+        index->Record = (uint*)(index->End + n);
+        index->State = (byte*)(index->Record + n);
 
         uint live = state->Context->GivenStarts != null ? TakeGiven(state) : FrozenRecords.Collect(frozen, index->Start, index->Record, oddStarts, oddRecords, (uint)n - 1,
             ref state->View->Progress);

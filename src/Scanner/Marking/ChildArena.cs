@@ -45,14 +45,21 @@ internal static unsafe class ChildArena
     [MethodImpl(ChildCode.Options)]
     public static byte* AllocateDense(nuint byteCount)
     {
-        byte* pages = Allocate(byteCount);
-        if (pages != null && byteCount >= LargePageByteCount)
+        nuint rounded = DenseByteCount(byteCount);
+        byte* pages = Allocate(rounded);
+        if (pages != null && rounded >= LargePageByteCount)
         {
-            RawSyscall.Invoke(SyscallNumber.Madvise, (nint)pages, (nint)((byteCount + 4095) & ~(nuint)4095), AdviseLargePages);
+            RawSyscall.Invoke(SyscallNumber.Madvise, (nint)pages, (nint)((rounded + 4095) & ~(nuint)4095), AdviseLargePages);
         }
 
         return pages;
     }
+
+    /// <summary>What <see cref="AllocateDense"/> takes, which is to be given back: whole large pages, to whose bounds the kernel
+    /// then aligns them.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static nuint DenseByteCount(nuint byteCount)
+        => byteCount < LargePageByteCount / 2 ? byteCount : (byteCount + LargePageByteCount - 1) & ~(LargePageByteCount - 1);
 
     /// <summary>Gives pages back (the self-test runs in the parent and must leave nothing behind).</summary>
     [MethodImpl(ChildCode.Options)]

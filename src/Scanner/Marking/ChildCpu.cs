@@ -50,4 +50,23 @@ internal static unsafe class ChildCpu
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int LowestBit(ulong bits)
         => Bmi1.X64.IsSupported ? (int)Bmi1.X64.TrailingZeroCount(bits) : CountBits((bits & (0 - bits)) - 1);
+
+    /// <summary>The highest bit that is set, alone; <paramref name="bits"/> is not 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong HighestBitOf(ulong bits)
+    {
+        if (Lzcnt.X64.IsSupported)
+        {
+            return 1UL << (63 - (int)Lzcnt.X64.LeadingZeroCount(bits));
+        }
+
+        // All bits below the highest are set as well, and then it alone is left.
+        bits |= bits >> 1;
+        bits |= bits >> 2;
+        bits |= bits >> 4;
+        bits |= bits >> 8;
+        bits |= bits >> 16;
+        bits |= bits >> 32;
+        return bits ^ (bits >> 1);
+    }
 }

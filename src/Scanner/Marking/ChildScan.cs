@@ -52,6 +52,7 @@ internal static unsafe class ChildScan
         }
 
         view->Stage = 2;
+        LargePages.GatherRecords(state);
         if (!Extents.Build(state) || !BlockIndexBuilder.Build(state) || !AllocateTables(state)
             || !HintedBlocks.Prepare(state) || !PoolGaps.Build(state))
         {
@@ -59,6 +60,8 @@ internal static unsafe class ChildScan
             return;
         }
 
+        LargePages.GatherBlocks(state);
+        LinearReading.Open(state);
         Extents.FlagFragmented(state);
         ThreadStacks.Learn(state);
         StartTracing(state);
@@ -76,6 +79,7 @@ internal static unsafe class ChildScan
         }
 
         ParallelMarking.End(state);
+        LinearReading.Close(state);
         Questions.Answerer.Run(state);
         view->Stage = 5;
     }
@@ -137,7 +141,7 @@ internal static unsafe class ChildScan
         nuint blocks = (nuint)state->Index.Count + 1;
         state->InteriorSeen = (uint*)ChildArena.Allocate(2 * blocks * sizeof(uint));
         state->Holders = (HolderNote*)ChildArena.AllocateDense(blocks * (nuint)sizeof(HolderNote));
-        state->Leader = (int*)ChildArena.Allocate(blocks * sizeof(int));
+        state->Leader = (int*)ChildArena.AllocateDense(blocks * sizeof(int));
         state->SafeBuffer = ChildArena.Allocate(SafeBufferByteCount);
         state->SafeBufferByteCount = SafeBufferByteCount;
         return MarkerTables.Allocate(state) && state->InteriorSeen != null && state->Holders != null

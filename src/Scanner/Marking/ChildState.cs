@@ -62,11 +62,17 @@ internal unsafe struct ChildState
 
     /// <summary>Words that were read and not followed yet (EdgeQueue); what the filter looks for and found.</summary>
     public Edge* Edges;
-    public uint EdgeHead, EdgeTail;
+    public int EdgeCount;
     public WordHits Hits;
 
     /// <summary>1: no address matters, there is nothing to read for.</summary>
     public int NothingToFind;
+
+    /// <summary>1: blocks are read directly and nobody asks which one is being read, so that short ones need no ceremony.</summary>
+    public int ReadsPlainly;
+
+    /// <summary>How long ranges are read (LinearReading).</summary>
+    public ReadingWay Reading;
 
     /// <summary>What two markers share; null while there is one. 1: this is the second (ParallelMarking).</summary>
     public SharedMarking* Shared;
@@ -106,6 +112,9 @@ internal unsafe struct ChildState
     public int Tracing;
 
     public ObjectTracerState Objects;
+
+    /// <summary>Where traced objects lie; no bytes while none are (Marker.Aim).</summary>
+    public nuint ObjectsStart, ObjectsByteCount;
 
     /// <summary>Per block: the lost block that leads to it (itself for a leader); −1 before it is looked at.</summary>
     public int* Leader;

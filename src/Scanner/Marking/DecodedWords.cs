@@ -27,7 +27,7 @@ internal static unsafe class DecodedWords
         {
             state->View->Progress++;
             nuint want = end - start < state->SafeBufferByteCount ? end - start : state->SafeBufferByteCount;
-            nint got = Peek.Copy(state, start, state->SafeBuffer, (nint)want);
+            nint got = Peek.CopyMarked(state, start, state->SafeBuffer, (nint)want);
             nuint read = got < 0 ? 0 : (nuint)got;
             for (nuint at = 0; at + width <= read; at += Marker.Stride)
             {

@@ -1,9 +1,11 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: words that point at blocks, on their way from where they were read to the line of the index that judges them.
 // Who calls it: Marker adds and follows.
-// The one idea: the line is asked for when the word is read and looked at a few words later, so that the wait for memory
-// passes while other words are read. What a word does depends on marks only, never on when it is looked at.
-// Safety: the ring has Capacity entries; a word in it lies between the lowest and the highest address of blocks.
+// The one idea: the line is asked for when the word is read, and looked at when many words have come together, in one tight
+// loop: the waits for memory overlap, and most words end there, since most lead to what is reached already. What a word does
+// depends on marks only, never on when it is looked at.
+// Safety: the list has Capacity entries; a word in it lies between the lowest and the highest address of blocks, in a region
+// that has lines.
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeLeak.Interop;
@@ -24,92 +26,81 @@ internal unsafe struct Edge
 [ChildCode]
 internal static unsafe class EdgeQueue
 {
-    /// <summary>Entries of the ring; as many lines are on their way from memory.</summary>
-    public const uint Capacity = 32;
+    /// <summary>Words that are followed together; as many lines are on their way from memory.</summary>
+    public const int Capacity = 64;
 
-    /// <summary>Adds a word; when the ring is full, the oldest is followed.</summary>
+    /// <summary>Adds a word between the lowest and the highest address; when the list is full, all in it are followed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add(ChildState* state, nuint word, nuint foundAt)
     {
         uint region = state->Index.Directory[(word >> BlockIndex.RegionShift) - state->Index.FirstRegion];
-        if (region == 0)
+        if ((int)region <= 0)
         {
-            return;
-        }
-
-        // A region that lies in one block has no lines: the long way needs none.
-        IndexLine* line = (region & BlockIndex.Covered) != 0 ? null : BlockIndex.Line(&state->Index, region, word);
-        ChildCpu.Prefetch(line);
-        Edge* edge = state->Edges + (state->EdgeTail & (Capacity - 1));
-        if (state->EdgeTail - state->EdgeHead == Capacity)
-        {
-            state->EdgeHead++;
-            if (IsMarked(edge))
+            if (region != 0)
             {
-                // Most words lead to what is reached already.
-                Put(state, edge, word, foundAt, line);
-                return;
+                // A region that lies in one block has no lines: the long way needs none.
+                FollowSlowly(state, word, foundAt, state->Objects.Current);
             }
 
-            Edge oldest = *edge;
-            Put(state, edge, word, foundAt, line);
-            Follow(state, &oldest);
             return;
         }
 
-        Put(state, edge, word, foundAt, line);
-    }
-
-    /// <summary>Follows the oldest word; false when there is none.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool TryFollowOne(ChildState* state)
-    {
-        if (state->EdgeTail == state->EdgeHead)
-        {
-            return false;
-        }
-
-        Edge oldest = state->Edges[state->EdgeHead++ & (Capacity - 1)];
-        Follow(state, &oldest);
-        return true;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(ChildState* state, Edge* edge, nuint word, nuint foundAt, IndexLine* line)
-    {
+        IndexLine* line = BlockIndex.Line(&state->Index, region, word);
+        ChildCpu.Prefetch(line);
+        Edge* edge = state->Edges + state->EdgeCount;
         edge->Word = word;
         edge->FoundAt = foundAt;
         edge->Object = state->Objects.Current;
         edge->Line = line;
-        state->EdgeTail++;
+        if (++state->EdgeCount == Capacity)
+        {
+            FollowAll(state);
+        }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsMarked(Edge* edge)
-        => edge->Line != null && (edge->Word & (BlockIndex.GranuleByteCount - 1)) == 0
-            && ((edge->Line->Marks >> BlockIndex.Granule(edge->Word)) & 1) != 0;
-
+    /// <summary>Follows all words that wait; false when there were none.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static void Follow(ChildState* state, Edge* edge)
+    public static bool FollowAll(ChildState* state)
     {
-        IndexLine* line = edge->Line;
-        nuint word = edge->Word;
-        if (line != null && (word & (BlockIndex.GranuleByteCount - 1)) == 0)
+        Edge* edge = state->Edges, end = edge + state->EdgeCount;
+        state->EdgeCount = 0;
+        if (edge == end)
         {
-            ulong bit = 1UL << BlockIndex.Granule(word);
-            if ((line->Marks & bit) != 0)
-            {
-                return;
-            }
+            return false;
+        }
 
-            if ((line->Starts & ~line->Slow & bit) != 0 && state->Level is not (MarkLevel.Weak or MarkLevel.Lost))
+        for (; edge != end; edge++)
+        {
+            // The start of what is reached already?
+            nuint word = edge->Word;
+            if ((word & (BlockIndex.GranuleByteCount - 1)) != 0
+                || ((edge->Line->Marks >> BlockIndex.Granule(word)) & 1) == 0)
             {
-                Claim(state, edge, line, bit);
-                return;
+                Follow(state, edge, word, edge->Line);
             }
         }
 
-        FollowSlowly(state, edge);
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Follow(ChildState* state, Edge* edge, nuint word, IndexLine* line)
+    {
+        int granule = BlockIndex.Granule(word);
+        ulong bit = 1UL << granule;
+        if ((line->Starts & ~line->Slow & bit) != 0 && (word & (BlockIndex.GranuleByteCount - 1)) == 0
+            && state->Level is not (MarkLevel.Weak or MarkLevel.Lost))
+        {
+            Claim(state, edge, line, bit);
+            return;
+        }
+
+        // Into, or behind, a plain block that is reached: that changes nothing at any level.
+        ulong below = line->Starts & (ulong.MaxValue >> (63 - granule));
+        if (below == 0 || line->Slow == ulong.MaxValue || (line->Marks & ChildCpu.HighestBitOf(below)) == 0)
+        {
+            FollowSlowly(state, word, edge->FoundAt, edge->Object);
+        }
     }
 
     // A pointer to the start of a plain block that nothing has reached yet.
@@ -141,17 +132,17 @@ internal static unsafe class EdgeQueue
     }
 
     [MethodImpl(ChildCode.Options)]
-    private static void FollowSlowly(ChildState* state, Edge* edge)
+    private static void FollowSlowly(ChildState* state, nuint word, nuint foundAt, nuint o)
     {
         if (state->IsHelper != 0)
         {
-            ParallelMarking.Forward(state, edge->Word, edge->FoundAt);
+            ParallelMarking.Forward(state, word, foundAt);
             return;
         }
 
         nuint current = state->Objects.Current;
-        state->Objects.Current = edge->Object;
-        Marker.MarkBlock(state, edge->Word, edge->FoundAt);
+        state->Objects.Current = o;
+        Marker.MarkBlock(state, word, foundAt);
         state->Objects.Current = current;
     }
 }

@@ -38,6 +38,12 @@ internal static unsafe class Marker
             return;
         }
 
+        if (LinearReading.Wants(state, start, end))
+        {
+            LinearReading.Scan(state, start, end);
+            return;
+        }
+
         while (end - start > ProgressByteCount && end > start)
         {
             state->View->Progress++;
@@ -52,16 +58,7 @@ internal static unsafe class Marker
     [MethodImpl(ChildCode.Options)]
     public static void ScanWord(ChildState* state, nuint word, nuint foundAt)
     {
-        if (word - state->Index.Lowest <= state->Index.Highest - state->Index.Lowest)
-        {
-            EdgeQueue.Add(state, word, foundAt);
-        }
-
-        if (state->Tracing != 0 && word - state->Context->Managed.HeapStart
-            < state->Context->Managed.HeapEnd - state->Context->Managed.HeapStart)
-        {
-            MarkObject(state, word, foundAt);
-        }
+        Judge(state, word, foundAt);
     }
 
     /// <summary>Follows everything that is marked but not read yet, blocks and managed objects, until nothing is left.
@@ -76,7 +73,7 @@ internal static unsafe class Marker
                 ScanItem(state, item);
                 ParallelMarking.Share(state);
             }
-            else if (!EdgeQueue.TryFollowOne(state) && !ParallelMarking.TryFollow(state) && !ObjectTracer.ScanNext(state)
+            else if (!EdgeQueue.FollowAll(state) && !ParallelMarking.TryFollow(state) && !ObjectTracer.ScanNext(state)
                 && ParallelMarking.IsDone(state))
             {
                 return;
@@ -95,22 +92,30 @@ internal static unsafe class Marker
         }
 
         int block = (int)item.Extent;
-        state->CurrentBlock = item.Start;
         byte marks = state->Index.State[block];
+        nuint end = state->Index.End[block];
+        if ((++state->ItemsRead & 0x3FFF) == 0)
+        {
+            state->View->Progress++;
+        }
+
+        if ((marks & (Reach.Hinted | Reach.Fragmented)) == 0 && WordFilter.IsShort(item.Start, end) && state->ReadsPlainly != 0)
+        {
+            ScanShort(state, item.Start, end);
+            return;
+        }
+
+        state->CurrentBlock = item.Start;
         if ((marks & Reach.Hinted) != 0)
         {
             HintedBlocks.ScanBlock(state, block);
         }
         else
         {
-            ScanContents(state, block, item.Start, state->Index.End[block]);
+            ScanContents(state, block, item.Start, end);
         }
 
         state->CurrentBlock = 0;
-        if ((++state->ItemsRead & 0x3FFF) == 0)
-        {
-            state->View->Progress++;
-        }
     }
 
     /// <summary>Gives a block the mark <paramref name="reach"/>, whatever led to it: it will be read, at the level of the
@@ -141,9 +146,43 @@ internal static unsafe class Marker
         }
     }
 
-    // All memory goes through here. shift translates addresses of a copy back to where the words really are.
+    // Most blocks are short: no list of hits, no calls.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ScanShort(ChildState* state, nuint start, nuint end)
+    {
+        // The first unit is the upper half of no word of the block's.
+        ulong known = ulong.MaxValue << 1;
+        for (nuint at = start; at < end; at += WordFilter.StepByteCount, known = ulong.MaxValue)
+        {
+            ulong mask = WordFilter.MaskOf(&state->Hits, at) & known;
+            mask &= end - at < WordFilter.StepByteCount ? (1UL << (int)((end - at) / 4)) - 1 : ulong.MaxValue;
+            for (; mask != 0; mask &= mask - 1)
+            {
+                nuint foundAt = at + ((nuint)ChildCpu.LowestBit(mask) * 4) - WordFilter.UpperHalf;
+                Judge(state, *(nuint*)foundAt, foundAt);
+            }
+        }
+    }
+
+    // A word that the filter named.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Judge(ChildState* state, nuint word, nuint foundAt)
+    {
+        if (word - state->Index.Lowest <= state->Index.Highest - state->Index.Lowest)
+        {
+            EdgeQueue.Add(state, word, foundAt);
+        }
+
+        if (word - state->ObjectsStart < state->ObjectsByteCount)
+        {
+            MarkObject(state, word, foundAt);
+        }
+    }
+
+    /// <summary>All memory but short blocks goes through here. <paramref name="shift"/> translates addresses of a copy back to
+    /// where the words really are.</summary>
     [MethodImpl(ChildCode.Options)]
-    private static void ScanPiece(ChildState* state, nuint start, nuint end, nuint shift)
+    public static void ScanPiece(ChildState* state, nuint start, nuint end, nuint shift)
     {
         start = (start + Stride - 1) & ~(Stride - 1);
         if (end < start + 8 || state->NothingToFind != 0)
@@ -151,9 +190,6 @@ internal static unsafe class Marker
             return;
         }
 
-        nuint lowest = state->Index.Lowest, span = state->Index.Highest - lowest;
-        nuint heap = state->Context->Managed.HeapStart;
-        nuint heapSpan = state->Tracing != 0 ? state->Context->Managed.HeapEnd - heap : 0;
         WordHits* hits = &state->Hits;
         while (start < end)
         {
@@ -163,16 +199,8 @@ internal static unsafe class Marker
             {
                 // Safety: the filter names words inside the range only, which is readable (the caller's duty). They are
                 // unaligned half the time, which x64 allows.
-                nuint at = hits->Items[i], word = *(nuint*)at;
-                if (word - lowest <= span)
-                {
-                    EdgeQueue.Add(state, word, at + shift);
-                }
-
-                if (word - heap < heapSpan)
-                {
-                    MarkObject(state, word, at + shift);
-                }
+                nuint at = hits->Items[i];
+                Judge(state, *(nuint*)at, at + shift);
             }
         }
     }
@@ -202,13 +230,20 @@ internal static unsafe class Marker
             high = state->Index.Highest;
         }
 
+        state->ObjectsStart = 0;
+        state->ObjectsByteCount = 0;
         if (state->Tracing != 0)
         {
-            low = state->Context->Managed.HeapStart < low ? state->Context->Managed.HeapStart : low;
-            high = state->Context->Managed.HeapEnd > high ? state->Context->Managed.HeapEnd : high;
+            nuint start = state->Context->Managed.HeapStart, end = state->Context->Managed.HeapEnd;
+            low = start < low ? start : low;
+            high = end > high ? end : high;
+            state->ObjectsStart = start;
+            state->ObjectsByteCount = end - start;
         }
 
         state->NothingToFind = low > high ? 1 : 0;
+        state->ReadsPlainly = state->NothingToFind == 0 && state->SafeMode == 0 && state->Context->GivenStarts == null
+            && state->Parents.Slots == null ? 1 : 0;
         state->Hits.High = (uint)(low >> 32);
         state->Hits.HighSpan = (uint)(high >> 32) - state->Hits.High;
     }

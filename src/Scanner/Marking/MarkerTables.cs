@@ -17,11 +17,12 @@ internal static unsafe class MarkerTables
     public static bool Allocate(ChildState* state)
     {
         nuint items = (nuint)state->Index.Count + 1 + PieceCapacity;
-        state->Frontier = (WorkItem*)ChildArena.Allocate(items * (nuint)sizeof(WorkItem));
+        state->Frontier = (WorkItem*)ChildArena.AllocateDense(items * (nuint)sizeof(WorkItem));
         state->FrontierCount = 0;
-        byte* rings = ChildArena.Allocate((EdgeQueue.Capacity * (nuint)sizeof(Edge))
+        byte* rings = ChildArena.Allocate(((nuint)EdgeQueue.Capacity * (nuint)sizeof(Edge))
             + (WorkQueue.RingCapacity * (nuint)sizeof(WorkItem)) + (WordHits.Capacity * (nuint)sizeof(nuint)));
-        if (state->Frontier == null || rings == null)
+        state->Reading.Buffer = ChildArena.Allocate(LinearReading.BufferByteCount);
+        if (state->Frontier == null || rings == null || state->Reading.Buffer == null)
         {
             return false;
         }

@@ -87,7 +87,7 @@ internal static unsafe class ParallelMarking
                     Marker.ScanItem(state, item);
                     Share(state);
                 }
-                else if (!EdgeQueue.TryFollowOne(state))
+                else if (!EdgeQueue.FollowAll(state))
                 {
                     break;
                 }

@@ -7,6 +7,7 @@
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
+using NativeLeak.Roots;
 
 namespace NativeLeak.Marking;
 
@@ -40,4 +41,32 @@ internal static unsafe class Peek
         => state->Reader == null
             ? SafeRead.Copy(state->OwnProcessId, address, destination, byteCount)
             : LiveReader.Copy(state->Reader, address, destination, byteCount);
+
+    /// <summary>As <see cref="Copy"/>, for memory that marking reads as well: blocks and roots.</summary>
+    /// <remarks>
+    /// process_vm_readv pins what it reads, and of a page that a copy shares with its origin the kernel first makes a page of
+    /// the copy's own: some ten microseconds, and memory. So what the list of mappings calls readable is read as marking reads
+    /// it, directly, as long as this copy reads directly at all.
+    /// </remarks>
+    [MethodImpl(ChildCode.Options)]
+    public static nint CopyMarked(ChildState* state, nuint address, byte* destination, nint byteCount)
+    {
+        if (state->SafeMode != 0 || byteCount <= 0 || !Extents.Contains(&state->Readable, address, (nuint)byteCount))
+        {
+            return Copy(state, address, destination, byteCount);
+        }
+
+        nint at = 0;
+        for (; at + sizeof(ulong) <= byteCount; at += sizeof(ulong))
+        {
+            Unsafe.WriteUnaligned(destination + at, Unsafe.ReadUnaligned<ulong>((byte*)address + at));
+        }
+
+        for (; at < byteCount; at++)
+        {
+            destination[at] = *((byte*)address + at);
+        }
+
+        return byteCount;
+    }
 }

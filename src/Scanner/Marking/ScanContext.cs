@@ -81,11 +81,17 @@ internal unsafe struct ScanContext
     public int Markers;
     public delegate*<ChildState*, void> StartHelper;
 
+    /// <summary>Bytes of memory that the process, and what limits it, could still take; 0: none to spare (LargePages).</summary>
+    public long LargePageRoom;
+
     /// <summary>The word glibc writes into chunks of its thread caches; 0 = the C heap is not understood (see FreeChunks).</summary>
     public nuint FreeChunkKey;
 
     /// <summary>"/proc/self/maps", zero-terminated.</summary>
     public byte* SelfMapsPath;
+
+    /// <summary>"/proc/self/mem", zero-terminated; null: memory is read directly only.</summary>
+    public byte* SelfMemoryPath;
 
     /// <summary>When not null: the mappings to read instead of the process's own (the self-test before the first scan).</summary>
     public Mapping* GivenMappings;

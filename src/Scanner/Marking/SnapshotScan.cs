@@ -72,6 +72,8 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         ScanContext* scan = &_context->Scan;
         scan->SelfMapsPath = _context->Buffers.ChildPath + 256;
         "/proc/self/maps\0"u8.CopyTo(new Span<byte>(scan->SelfMapsPath, 32));
+        scan->SelfMemoryPath = scan->SelfMapsPath + 32;
+        "/proc/self/mem\0"u8.CopyTo(new Span<byte>(scan->SelfMemoryPath, 32));
         scan->Live = (LiveMemoryResult*)pages.AllocateShared(pages.PageByteCount);
         scan->LiveWords = (nuint*)pages.AllocateShared((nuint)LiveWordCapacity * (nuint)sizeof(nuint));
         scan->LivePlaces = (nuint*)pages.AllocateShared((nuint)LiveWordCapacity * (nuint)sizeof(nuint));
@@ -138,6 +140,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->SampleInterval = parameters.SampleIntervalBytes;
         scan->FirstCaution = _firstCaution;
         scan->Markers = Markers;
+        scan->LargePageRoom = Math.Max(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet, 0);
         scan->ScanNumber = ScanNumbers.Begin();
         _number = (int)scan->ScanNumber;
         scan->IsLast = parameters.IsLast ? 1 : 0;

@@ -23,4 +23,17 @@ internal static unsafe partial class WordFilter
 
         return at + 8 <= end ? at : end;
     }
+
+    /// <summary>As <see cref="MaskOf"/>.</summary>
+    [MethodImpl(ChildCode.Options)]
+    public static ulong MaskOfScalar(WordHits* hits, nuint start)
+    {
+        ulong mask = 0;
+        for (int i = 0; i < (int)StepByteCount / 4; i++)
+        {
+            mask |= *((uint*)start + i) - hits->High <= hits->HighSpan ? 1UL << i : 0;
+        }
+
+        return mask;
+    }
 }

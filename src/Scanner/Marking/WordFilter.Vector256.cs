@@ -54,4 +54,19 @@ internal static unsafe partial class WordFilter
 
         return end;
     }
+
+    /// <summary>As <see cref="MaskOf"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong MaskOf256(WordHits* hits, nuint start)
+    {
+        if (hits->HighSpan >= int.MaxValue)
+        {
+            return MaskOfScalar(hits, start);
+        }
+
+        Vector256<int> shift = Vector256.Create(int.MinValue - (int)hits->High);
+        Vector256<int> limit = Vector256.Create(int.MinValue + (int)hits->HighSpan + 1);
+        return Vector256.LessThan(Vector256.Load((int*)start) + shift, limit).ExtractMostSignificantBits()
+            | ((ulong)Vector256.LessThan(Vector256.Load((int*)(start + Width256)) + shift, limit).ExtractMostSignificantBits() << 8);
+    }
 }

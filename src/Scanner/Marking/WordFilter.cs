@@ -35,7 +35,13 @@ internal unsafe struct WordHits
 [ChildCode]
 internal static unsafe partial class WordFilter
 {
-    private const nuint UpperHalf = 4;
+    /// <summary>Where a word's upper half begins.</summary>
+    public const nuint UpperHalf = 4;
+
+    /// <summary>Bytes that <see cref="MaskOf"/> looks at.</summary>
+    public const nuint StepByteCount = 64;
+
+    private const nuint LongestShortByteCount = 256, PageByteCount = 4096;
 
     /// <summary>Appends hits of [start, end), lowest address first. <paramref name="start"/> is a multiple of 4.</summary>
     /// <returns>Where the search ended: at <paramref name="end"/>, or earlier when <see cref="WordHits.Items"/> is
@@ -49,6 +55,27 @@ internal static unsafe partial class WordFilter
         }
 
         return Vector256.IsHardwareAccelerated ? Find256(hits, start, end) : FindScalar(hits, start, end);
+    }
+
+    /// <summary>Whether a range can be read by <see cref="MaskOf"/> in steps from its start on: its words stand at 4-byte
+    /// steps, it is not long, and the steps do not leave the page, which is thus readable to their end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsShort(nuint start, nuint end)
+        => end - start <= LongestShortByteCount && (start & 3) == 0
+            && (start & (PageByteCount - 1)) + ((end - start + StepByteCount - 1) & ~(StepByteCount - 1)) <= PageByteCount;
+
+    /// <summary>Which of the sixteen 4-byte units from an address on are upper halves that matter, lowest first. All of them
+    /// must be readable.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong MaskOf(WordHits* hits, nuint start)
+    {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            return Vector512.LessThanOrEqual(Vector512.Load((uint*)start) - Vector512.Create(hits->High),
+                Vector512.Create(hits->HighSpan)).ExtractMostSignificantBits();
+        }
+
+        return Vector256.IsHardwareAccelerated ? MaskOf256(hits, start) : MaskOfScalar(hits, start);
     }
 
     // One hit per bit; bit 0 stands for the upper half at p.

@@ -132,8 +132,8 @@ internal static unsafe class Classifier
     [MethodImpl(ChildCode.Options)]
     private static bool Write(ChildState* state)
     {
-        nuint listByteCount = ((nuint)state->Index.Count + 1) * sizeof(uint);
-        uint* entryOf = (uint*)ChildArena.Allocate(listByteCount);
+        nuint listByteCount = ((nuint)state->Index.Count + 1) * sizeof(uint), denseByteCount = ChildArena.DenseByteCount(listByteCount);
+        uint* entryOf = (uint*)ChildArena.AllocateDense(listByteCount);
         uint* listed = (uint*)ChildArena.Allocate(listByteCount);
         if (entryOf == null || listed == null)
         {
@@ -151,7 +151,7 @@ internal static unsafe class Classifier
         counters->BlockBytes = counters->Reachable.Bytes + counters->Possible.Bytes + counters->Young.Bytes
             + counters->Ignored.Bytes;
         HolderTable.Remember(state);
-        ChildArena.Free(entryOf, listByteCount);
+        ChildArena.Free(entryOf, denseByteCount);
         ChildArena.Free(listed, listByteCount);
         return true;
     }
@@ -270,7 +270,7 @@ internal static unsafe class Classifier
         entry->HolderAddress = verdict == Verdict.Possible ? state->Holders[block].Address : 0;
         entry->HolderValue = verdict == Verdict.Possible ? state->Holders[block].Value : 0;
         nint wanted = entry->BlockByteCount < LostBlock.SampleByteCount ? (nint)entry->BlockByteCount : LostBlock.SampleByteCount;
-        nint got = Peek.Copy(state, address, entry->Sample, wanted);
+        nint got = Peek.CopyMarked(state, address, entry->Sample, wanted);
         entry->SampleCount = (byte)(got < 0 ? 0 : got);
         entry->Checksum = state->Context->WantsChecksums != 0 && verdict != Verdict.Young
             ? ContentChecksum.Of(state, address, entry->BlockByteCount)

@@ -2,7 +2,7 @@
 // What it is: a number that changes when the content of a lost block does.
 // Who calls it: Classifier, in the child, for scheduled scans.
 // The one idea: kmemleak's checksum: a block that somebody still writes to is in use, whatever the marking says.
-// Safety: the block is only read through the kernel, into a buffer of the child's own.
+// Safety: the block is copied first, into a buffer of the child's own, by what knows how it may be read.
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
@@ -26,7 +26,7 @@ internal static unsafe class ContentChecksum
         for (nuint at = 0; at < byteCount;)
         {
             nuint wanted = byteCount - at < state->SafeBufferByteCount ? byteCount - at : state->SafeBufferByteCount;
-            nint got = Peek.Copy(state, address + at, state->SafeBuffer, (nint)wanted);
+            nint got = Peek.CopyMarked(state, address + at, state->SafeBuffer, (nint)wanted);
             if (got <= 0)
             {
                 break;

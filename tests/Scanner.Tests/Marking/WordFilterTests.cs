@@ -1,6 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 // What it is: the vector filters against the scalar one.
 // The one idea: pages without access right before and right behind the range: a load that leaves it ends the process.
+using System.Numerics;
 using System.Runtime.Intrinsics;
 using NativeLeak.Interop;
 using NativeLeak.Marking;
@@ -84,6 +85,46 @@ internal sealed unsafe class WordFilterTests
                 List<nuint> expected = Run(WordFilter.FindScalar, (nuint)memory, byteCount, high, span);
                 Assert.That(Run(variant, (nuint)memory, byteCount, high, span), Is.EqualTo(expected), $"{bits} bits, {byteCount} bytes");
             }
+        }
+    }
+
+    [Test]
+    public void The_mask_of_sixteen_units_is_the_same_to_all()
+    {
+        Random random = new(3);
+        uint[] highs = [0x7F00, 0, 0x7FFF_FFFE, 0xFFFF_FFFE], spans = [0, 1, 2, int.MaxValue, uint.MaxValue];
+        long ones = 0;
+        for (int i = 0; i < 2000; i++)
+        {
+            Fill(random, i % 20);
+            WordHits hits = new() { High = highs[i % 4], HighSpan = spans[i % 5] };
+            nuint start = _reserved + Page + (nuint)(random.Next(1009) * 4);
+            ulong expected = WordFilter.MaskOfScalar(&hits, start);
+            Assert.That(WordFilter.MaskOf256(&hits, start), Is.EqualTo(expected));
+            Assert.That(WordFilter.MaskOf(&hits, start), Is.EqualTo(expected));
+            ones += BitOperations.PopCount(expected);
+        }
+
+        Assert.That(ones, Is.InRange(1000, 31_000), "some of each");
+    }
+
+    [TestCase(0, 64, true)]
+    [TestCase(4, 256, true)]
+    [TestCase(2, 64, false)]
+    [TestCase(0, 257, false)]
+    [TestCase(4032, 64, true)]
+    [TestCase(4036, 16, false)]
+    [TestCase(3968, 65, true)]
+    [TestCase(3972, 65, false)]
+    public void A_short_range_stays_in_its_page_when_it_is_read_in_steps(int offset, int byteCount, bool expected)
+        => Assert.That(WordFilter.IsShort(_reserved + (nuint)offset, _reserved + (nuint)(offset + byteCount)), Is.EqualTo(expected));
+
+    [Test]
+    public void The_highest_bit_is_found()
+    {
+        for (int i = 0; i < 64; i++)
+        {
+            Assert.That(ChildCpu.HighestBitOf((1UL << i) | (((1UL << i) - 1) & 0x5A5A_5A5A_5A5A_5A5A)), Is.EqualTo(1UL << i));
         }
     }
 
