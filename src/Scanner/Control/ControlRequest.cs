@@ -50,8 +50,9 @@ internal sealed record ControlRequest(string Command)
             }
         }
 
-        string[] lines = Encoding.ASCII.GetString(text).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (lines.Length is 0 or > MaximumParameters + 1)
+        // The command stands on the first line or nowhere: what follows an empty one is no command that slipped down.
+        string[] lines = Encoding.ASCII.GetString(text).TrimEnd('\n').Split('\n', StringSplitOptions.TrimEntries);
+        if (lines[0].Length == 0 || lines.Length > MaximumParameters + 1)
         {
             error = "no command: " + Expected + " is expected";
             return null;

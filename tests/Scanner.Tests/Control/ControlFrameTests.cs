@@ -53,6 +53,7 @@ internal sealed class ControlFrameTests
 
     [TestCase("", "no command")]
     [TestCase("\n\n", "no command")]
+    [TestCase("\noff", "no command")]
     [TestCase("scan\ncolour=blue", "unknown parameter 'colour'")]
     [TestCase("scan\nformat", "unknown parameter 'format'")]
     [TestCase("scan\x1b[31m", "printable ASCII")]
