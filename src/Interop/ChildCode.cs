@@ -17,6 +17,7 @@ internal static class ChildCode
     /// <returns>How many methods were prepared.</returns>
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = OnlyWhatIsCalled)]
     [UnconditionalSuppressMessage("Trimming", "IL2059", Justification = OnlyWhatIsCalled)]
+    [UnconditionalSuppressMessage("Trimming", "IL2065", Justification = OnlyWhatIsCalled)]
     [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = OnlyWhatIsCalled)]
     public static int PrepareAll(Assembly assembly)
     {

@@ -139,6 +139,7 @@ internal static class InterceptorSource
         => text.Append("        [global::System.Runtime.CompilerServices.InterceptsLocation(").Append(Number(call.LocationVersion))
             .Append(", ").Append(Quote(call.LocationData)).Append(")] // ").Append(Plain(call.Place)).Append('\n');
 
+    // Safety: the word below is text that is written; members with pointers come from projects that allow them.
     private static void AppendHeader(StringBuilder text, NativeMember member, string name, string returned)
         => text.Append("        [global::System.Runtime.CompilerServices.MethodImpl(")
             .Append("global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]\n")

@@ -89,6 +89,7 @@ internal sealed class TypeFields
     }
 
     [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = Trimmed.Names)]
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = Trimmed.Names)]
     private void Add(Type type, uint start, string prefix, int depth)
     {
         foreach (FieldInfo field in type.GetFields(FieldLayout.OwnFields))
