@@ -87,7 +87,7 @@ internal static class Journeys
         }
 
         start.Environment["NUGET_PACKAGES"] = Path.Combine(root, "packages");
-        start.Environment["NATIVELEAK_PACKAGES"] = Packages.Folder;
+        start.Environment["JOURNEY_PACKAGES"] = Packages.Folder;
         start.Environment["DOTNET_CLI_HOME"] = Path.Combine(root, "home");
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";

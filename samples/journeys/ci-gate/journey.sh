@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Five minutes: a build that fails when a leak is new. What leaks today is accepted as a file; only what comes on top fails.
-# Run by "./build.sh journeys" in an empty folder; NATIVELEAK_PACKAGES is the folder of the packed packages.
+# Run by "./build.sh journeys" in an empty folder; JOURNEY_PACKAGES is the folder of the packed packages.
 set -euo pipefail
 
-dotnet tool install dotnet-nativeleak --tool-path tools --add-source "$NATIVELEAK_PACKAGES" >/dev/null
+dotnet tool install dotnet-nativeleak --tool-path tools --add-source "$JOURNEY_PACKAGES" >/dev/null
 tool=$PWD/tools/dotnet-nativeleak
 
 dotnet new console --name Letters --no-restore >/dev/null

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Five minutes: a web service in production. It writes checkpoints, so that the last state is there when it is killed for its
 # memory; until then it is asked from outside.
-# Run by "./build.sh journeys" in an empty folder; NATIVELEAK_PACKAGES is the folder of the packed packages.
+# Run by "./build.sh journeys" in an empty folder; JOURNEY_PACKAGES is the folder of the packed packages.
 set -euo pipefail
 
-dotnet tool install dotnet-nativeleak --tool-path tools --add-source "$NATIVELEAK_PACKAGES" >/dev/null
+dotnet tool install dotnet-nativeleak --tool-path tools --add-source "$JOURNEY_PACKAGES" >/dev/null
 tool=$PWD/tools/dotnet-nativeleak
 
 dotnet new web --name Orders --no-restore >/dev/null
@@ -60,7 +60,7 @@ done
 echo '$ dotnet nativeleak scan -p $PID'
 "$tool" scan -p $pid --min-age 0 >scan.txt
 grep -A1 'Definite leak' scan.txt
-grep -q 'Orders.Take(int) in .*Orders/Program.cs:19' scan.txt
+grep -q 'Orders.Take(int) in .*Orders/Program.cs:18' scan.txt
 
 echo '# its memory has grown: a checkpoint was written. Now it is killed, as the kernel does it.'
 for ((wait = 0; wait < 600; wait++)); do [ -s leaks.json ] && break; sleep 0.1; done
@@ -70,5 +70,5 @@ wait $pid || true
 grep -A1 'Definite leak' report.txt
 tail -n 1 report.txt
 grep -q 'at a checkpoint' report.txt
-grep -q 'Orders.Take(int) in .*Orders/Program.cs:19' report.txt
+grep -q 'Orders.Take(int) in .*Orders/Program.cs:18' report.txt
 [ ! -s errors.txt ] # the service itself said nothing

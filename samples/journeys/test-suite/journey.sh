@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Five minutes: a test suite that already exists: its test host is watched, and the test that loses memory is named.
-# Run by "./build.sh journeys" in an empty folder; NATIVELEAK_PACKAGES is the folder of the packed packages. The packages of the
+# Run by "./build.sh journeys" in an empty folder; JOURNEY_PACKAGES is the folder of the packed packages. The packages of the
 # test framework come from wherever packages come from.
 set -euo pipefail
 
-dotnet tool install dotnet-nativeleak --tool-path tools --add-source "$NATIVELEAK_PACKAGES" >/dev/null
+dotnet tool install dotnet-nativeleak --tool-path tools --add-source "$JOURNEY_PACKAGES" >/dev/null
 tool=$PWD/tools/dotnet-nativeleak
 
 dotnet new nunit --name Kettle.Tests --no-restore >/dev/null

@@ -16,7 +16,7 @@ namespace NativeLeak.Control;
 [SupportedOSPlatform("linux")]
 internal sealed unsafe class ControlServer
 {
-    private const string ProcessLatch = "NativeLeak.Control";
+    private const string ProcessLatch = "NativeLeak.ControlChannelOwner";
     private const int Backlog = 16, StackByteCount = 512 * 1024;
 
     // While a scan is waited for: soon enough for whoever waits, rare enough for the processor.

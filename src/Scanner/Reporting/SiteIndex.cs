@@ -45,9 +45,17 @@ internal sealed class SiteIndex(IReportFacts facts)
     private string Identify(string allocator, IReadOnlyList<CallFrame> frames)
     {
         StringBuilder text = new(allocator);
+        // By which ways through .NET a line of the user's was reached is nothing that a user can mend: a request handler is called
+        // by some dozen of them.
+        bool isUsers = frames.Any(static frame => !Fingerprint.IsFramework(frame));
         for (int i = AllocatorNames.CountApiFrames(frames); i < frames.Count; i++)
         {
             CallFrame frame = frames[i];
+            if (isUsers && Fingerprint.IsFramework(frame))
+            {
+                continue;
+            }
+
             text.Append('\n').Append(frame.Method is { } method ? MethodId(method) : KeptId(frame));
             if (!Fingerprint.IsFramework(frame))
             {
