@@ -5,6 +5,7 @@
 // The one idea: one thread, one wait, and bounds for everything: connections, bytes, time. It uses neither the
 // application's pool nor its heap of unmanaged memory, and what comes in lies where no scan reads.
 // Safety: entries and buffers lie in pages that are released by this thread alone, after its last use.
+using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
@@ -22,6 +23,7 @@ internal sealed unsafe class ControlServer
     // While a scan is waited for: soon enough for whoever waits, rare enough for the processor.
     private const int WaitingMilliseconds = 25;
     private const int FullMilliseconds = 100;
+    private const int ScrubbedByteCount = 16 * 1024;
 
     // Names that nobody needs are looked for when the program has been up for a while: a short one does not pay for it.
     private const int CleaningMilliseconds = 5000;
@@ -207,6 +209,7 @@ internal sealed unsafe class ControlServer
             }
         }
 
+        Scrub();
         _isFull = false;
         if ((entries[0].Came & LocalSocket.PollIn) != 0)
         {
@@ -216,6 +219,14 @@ internal sealed unsafe class ControlServer
         {
             _isStopping = true;
         }
+    }
+
+    // An address in a command passed through frames below this one; the wait that comes next would lie over their remains.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Scrub()
+    {
+        byte* below = stackalloc byte[ScrubbedByteCount];
+        new Span<byte>(below, ScrubbedByteCount).Clear();
     }
 
     private bool TryStep(ControlConnection open, short came, long now)
