@@ -29,6 +29,11 @@ internal static class CommandLine
     {
         try
         {
+            if (arguments.TakeWhile(static word => word.StartsWith('[')).Count() > 1)
+            {
+                throw new ToolException(ExitCode.Usage, "of the directives in brackets at most one is possible");
+            }
+
             // No response files: a command after -- may have words that start with @.
             ParseResult parsed = CreateRoot().Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))

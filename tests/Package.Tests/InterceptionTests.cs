@@ -40,8 +40,8 @@ internal sealed class InterceptionTests
             Assert.That(coverage.GetProperty("unseen").EnumerateArray().Select(item => item.GetString()),
                 Has.Some.Contains("other packages").And.Some.Contains("function pointers"));
             Assert.That(ConsumerTests.Live(report), Is.EqualTo((40, 20 * (100 + 210))));
-            Assert.That(report.RootElement.GetProperty("leaks").EnumerateArray().Select(Site),
-                Is.EquivalentTo(Sites), "walked stacks");
+            Assert.That(report.RootElement.GetProperty("leaks").EnumerateArray().Select(Site).Distinct(),
+                Is.EquivalentTo(Sites), "walked stacks; a number that looks like an address may make a block possible");
         });
     }
 

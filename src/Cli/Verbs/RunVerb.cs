@@ -63,8 +63,8 @@ internal sealed class RunVerb : Verb
             IReadOnlyList<LeakReport> reports = ReadAll(folder);
             if (reports.Count == 0)
             {
-                Chatter.Say("no report: no .NET 10 program was watched. The dotnet command, MSBuild, compilers and test hosts are left alone "
-                    + "unless they are named, as in --option processes=testhost");
+                Chatter.Say("no report was made: was it a .NET program, and not killed? The dotnet command, MSBuild, compilers and test hosts "
+                    + "are left alone unless they are named, as in --option processes=testhost");
             }
 
             Show(parsed, reports);

@@ -1,6 +1,5 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.CommandLine;
-using NativeLeak.Cli.Terminals;
 
 namespace NativeLeak.Cli.Verbs;
 
@@ -36,11 +35,6 @@ internal sealed class VerdictOption(string otherwise)
         }
 
         bool isAsked = parsed.GetResult(_failOn) is { Implicit: false };
-        if (reports.Count == 0 && isAsked)
-        {
-            Chatter.Say("no report was made: was it a .NET program, and not killed?");
-        }
-
         return isAsked && (reports.Count == 0 || reports.Any(static report => !report.IsConclusive))
             ? ExitCode.Inconclusive
             : ExitCode.Success;

@@ -7,6 +7,7 @@ namespace NativeLeak.NativeHeap.Allocation;
 internal static unsafe class FreeChunkKey
 {
     private const nuint MinimumKey = 1 << 16;
+    private const int MaximumAttempts = 8;
 
     /// <summary>
     /// The word glibc (2.34 and later: a random number per process) writes into chunks that wait in a thread's cache, or 0
@@ -15,8 +16,18 @@ internal static unsafe class FreeChunkKey
     [MethodImpl(MethodImplOptions.NoOptimization)]
     public static nuint Find()
     {
-        nuint first = Probe(40), second = Probe(88);
-        return first == second && first >= MinimumKey ? first : 0;
+        // The first calls are bound by the runtime, which allocates on this very thread: it may take the chunk before it is
+        // looked at. What answers twice alike was left alone.
+        for (int attempt = 0; attempt < MaximumAttempts; attempt++)
+        {
+            nuint first = Probe(40), second = Probe(88);
+            if (first == second && first >= MinimumKey)
+            {
+                return first;
+            }
+        }
+
+        return 0;
     }
 
     // Reads a chunk right after freeing it: it waits in this thread's own cache, where no other thread can take it from.

@@ -28,6 +28,9 @@ internal sealed unsafe class ControlServer
     // Names that nobody needs are looked for when the program has been up for a while: a short one does not pay for it.
     private const int CleaningMilliseconds = 5000;
 
+    private static ControlServer? s_last;
+    private static bool s_notesExit, s_isExiting;
+
     private readonly LocalSocket _listener;
     private readonly ControlLimits _limits;
     private readonly Func<ControlRequest, ControlReply> _execute;
@@ -69,6 +72,12 @@ internal sealed unsafe class ControlServer
         if (!TryClaimProcess() || !MappingHeadroom.IsThere() || !ControlName.TryFindOwn(out ControlName name))
         {
             return null;
+        }
+
+        if (!s_notesExit)
+        {
+            s_notesExit = true;
+            AppDomain.CurrentDomain.ProcessExit += NoteExit;
         }
 
         limits ??= new ControlLimits();
@@ -126,6 +135,13 @@ internal sealed unsafe class ControlServer
             server.Thread = new Thread(server.Run, StackByteCount) { IsBackground = true, Name = "NativeLeak control" };
             server.Thread.UnsafeStart();
             AppDomain.CurrentDomain.ProcessExit += server.OnProcessExit;
+            // Order: full fence, and another in NoteExit; an exit that began before the line above is seen here, or sees the server.
+            Interlocked.Exchange(ref s_last, server);
+            if (Volatile.Read(ref s_isExiting))
+            {
+                server.RemoveName();
+            }
+
             return server;
         }
         catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
@@ -143,6 +159,15 @@ internal sealed unsafe class ControlServer
     {
         AppContext.SetData(ProcessLatch, AppContext.GetData(ProcessLatch) ?? typeof(ControlServer));
         return ReferenceEquals(AppContext.GetData(ProcessLatch), typeof(ControlServer));
+    }
+
+    // Known before there is a name: a process may end while its channel opens.
+    private static void NoteExit(object? sender, EventArgs arguments)
+    {
+        Volatile.Write(ref s_isExiting, true);
+        // Order: as in Start.
+        Interlocked.MemoryBarrier();
+        Volatile.Read(ref s_last)?.RemoveName();
     }
 
     private void OnProcessExit(object? sender, EventArgs arguments) => RemoveName();

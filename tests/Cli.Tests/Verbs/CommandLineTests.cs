@@ -60,7 +60,7 @@ internal sealed class CommandLineTests
     [TestCase("scan -p 1 -n x")]
     [TestCase("scan -p one")]
     [TestCase("scan -p 0")]
-    [TestCase("scan -p 1 --format sarif")]
+    [TestCase("scan -p 1 --format html")]
     [TestCase("scan -p 1 --min-age soon")]
     [TestCase("scan -p 1 --bogus")]
     [TestCase("control -p 1")]

