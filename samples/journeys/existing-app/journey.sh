@@ -37,6 +37,7 @@ echo '$ dotnet nativeleak attach -p $PID'
 mkfifo orders
 dotnet "$oven" <orders >served.txt 2>errors.txt &
 pid=$!
+trap 'kill -9 $pid 2>/dev/null || true' EXIT # whatever goes wrong below
 exec 9>orders
 until grep -q baking served.txt; do sleep 0.1; done
 echo 'a pie from before' >&9

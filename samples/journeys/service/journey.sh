@@ -46,6 +46,7 @@ eval "$("$tool" env --shell bash)"
 NATIVELEAK_OPTIONS=checkpoint=1m,min_age=0,log_path=$PWD/leaks.json,format=json \
     dotnet Orders/bin/Release/net10.0/Orders.dll >served.txt 2>errors.txt &
 pid=$!
+trap 'kill -9 $pid 2>/dev/null || true' EXIT # whatever goes wrong below
 unset DOTNET_STARTUP_HOOKS NATIVELEAK
 until grep -q http served.txt; do sleep 0.1; done
 address=$(sed -n 's,^http://,,p' served.txt)
