@@ -193,7 +193,9 @@ internal sealed unsafe class ConcurrentScanTests
         Assert.Multiple(() =>
         {
             Assert.That(hidden.Select(one => VerdictOf(held, one)), Is.All.EqualTo(Verdict.Reachable));
-            Assert.That(hidden.Select(one => VerdictOf(lost, one)), Is.EqualTo(new[] { Verdict.Definite, Verdict.Indirect }));
+            // A megabyte is large enough for an old number of this process, in which many tests ran, to point into it.
+            Assert.That(VerdictOf(lost, hidden[0]), Is.EqualTo(Verdict.Definite).Or.EqualTo(Verdict.Possible));
+            Assert.That(VerdictOf(lost, hidden[1]), Is.EqualTo(Verdict.Indirect).Or.EqualTo(Verdict.Possible));
         });
         Array.ForEach(hidden, static one => Free(~one));
     }
