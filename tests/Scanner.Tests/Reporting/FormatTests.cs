@@ -28,7 +28,11 @@ internal sealed class FormatTests
         ],
     };
 
-    private static IEnumerable<LeakReport> Reports => [SampleReports.Leaky, SampleReports.Clean, SampleReports.Inconclusive, s_hostile];
+    private static IEnumerable<TestCaseData> Reports =>
+    [
+        new TestCaseData(SampleReports.Leaky).SetArgDisplayNames("leaky"), new TestCaseData(SampleReports.Clean).SetArgDisplayNames("clean"),
+        new TestCaseData(SampleReports.Inconclusive).SetArgDisplayNames("inconclusive"), new TestCaseData(s_hostile).SetArgDisplayNames("hostile"),
+    ];
 
     [TestCaseSource(nameof(Reports))]
     public void SarifHasAResultWithALocationForEachLeak(LeakReport report)

@@ -115,7 +115,7 @@ internal sealed class EndingTests
         using LiveProcess grown = Start("grow 1",
             ("NATIVELEAK_OPTIONS", "checkpoint=200ms,min_age=0,report_at=checkpoint"), ("NATIVELEAK_LOG_PATH", "stderr"), ("NATIVELEAK_FORMAT", "text"));
         await grown.WaitForLineAsync("grown");
-        await Task.Delay(TimeSpan.FromSeconds(3));
+        await Task.Delay(TimeSpan.FromSeconds(10)); // long enough for several, on a slow machine for one
         grown.Signal(SIGTERM);
         ChildResult result = await grown.EndAsync();
         Assert.That(result.Error, Does.Contain("; at a checkpoint"));

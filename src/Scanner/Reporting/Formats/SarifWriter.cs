@@ -4,6 +4,7 @@
 // The one idea: every result has a location, for services drop those without: a leak whose path has no line is shown at the
 // assembly that allocated.
 using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 
 namespace NativeLeak.Reporting.Formats;
@@ -178,9 +179,13 @@ internal static class SarifWriter
         }
 
         string path = LeakPlace.Relative(file, Environment.CurrentDirectory);
-        string escaped = string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
+        string escaped = string.Join('/', path.Split('/').Select(static part => Uri.EscapeDataString(Clean(part))));
         return path.StartsWith('/') ? "file://" + escaped : path.Length > 1 && path[1] == ':' ? "file:///" + escaped : escaped;
     }
+
+    // What is no character (half of a pair, a code nobody has) is no part of an address either.
+    private static string Clean(string text) => string.Concat(TerminalText.Escape(text).Select(static character
+        => char.GetUnicodeCategory(character) is UnicodeCategory.Surrogate or UnicodeCategory.OtherNotAssigned ? '_' : character));
 
     private static void WriteMessage(Utf8JsonWriter json, string name, string text)
     {
