@@ -183,9 +183,9 @@ internal static class SarifWriter
         return path.StartsWith('/') ? "file://" + escaped : path.Length > 1 && path[1] == ':' ? "file:///" + escaped : escaped;
     }
 
-    // What is no character (half of a pair, a code nobody has) is no part of an address either.
-    private static string Clean(string text) => string.Concat(TerminalText.Escape(text).Select(static character
-        => char.GetUnicodeCategory(character) is UnicodeCategory.Surrogate or UnicodeCategory.OtherNotAssigned ? '_' : character));
+    // What nobody can see, or is no character at all, is no part of an address either.
+    private static string Clean(string text) => string.Concat(text.Select(static character => char.GetUnicodeCategory(character)
+        is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.OtherNotAssigned ? '_' : character));
 
     private static void WriteMessage(Utf8JsonWriter json, string name, string text)
     {
