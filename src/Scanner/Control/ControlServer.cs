@@ -28,8 +28,8 @@ internal sealed unsafe class ControlServer
     // Names that nobody needs are looked for when the program has been up for a while: a short one does not pay for it.
     private const int CleaningMilliseconds = 5000;
 
-    private static ControlServer? s_last;
-    private static bool s_notesExit, s_isExiting;
+    private static string? s_name;
+    private static bool s_hearsOfExit;
 
     private readonly LocalSocket _listener;
     private readonly ControlLimits _limits;
@@ -74,10 +74,10 @@ internal sealed unsafe class ControlServer
             return null;
         }
 
-        if (!s_notesExit)
+        if (!s_hearsOfExit)
         {
-            s_notesExit = true;
-            AppDomain.CurrentDomain.ProcessExit += NoteExit;
+            s_hearsOfExit = true;
+            AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
         }
 
         limits ??= new ControlLimits();
@@ -93,6 +93,8 @@ internal sealed unsafe class ControlServer
         foreach (string directory in directories ?? ControlName.Directories(Environment.GetEnvironmentVariable("TMPDIR")))
         {
             string path = System.IO.Path.Join(directory, name.ToString());
+            // Order: before the name exists; pairs with the read in OnProcessExit.
+            Volatile.Write(ref s_name, path);
             LocalSocket? listener = LocalSocket.TryListen(path, Backlog, out int error);
             if (error == ErrorNumber.EADDRINUSE && LocalSocket.Remove(path) == 0)
             {
@@ -134,14 +136,6 @@ internal sealed unsafe class ControlServer
         {
             server.Thread = new Thread(server.Run, StackByteCount) { IsBackground = true, Name = "NativeLeak control" };
             server.Thread.UnsafeStart();
-            AppDomain.CurrentDomain.ProcessExit += server.OnProcessExit;
-            // Order: full fence, and another in NoteExit; an exit that began before the line above is seen here, or sees the server.
-            Interlocked.Exchange(ref s_last, server);
-            if (Volatile.Read(ref s_isExiting))
-            {
-                server.RemoveName();
-            }
-
             return server;
         }
         catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
@@ -161,16 +155,14 @@ internal sealed unsafe class ControlServer
         return ReferenceEquals(AppContext.GetData(ProcessLatch), typeof(ControlServer));
     }
 
-    // Known before there is a name: a process may end while its channel opens.
-    private static void NoteExit(object? sender, EventArgs arguments)
+    // By the name alone, which is this process's for ever: it may end while its channel opens.
+    private static void OnProcessExit(object? sender, EventArgs arguments)
     {
-        Volatile.Write(ref s_isExiting, true);
-        // Order: as in Start.
-        Interlocked.MemoryBarrier();
-        Volatile.Read(ref s_last)?.RemoveName();
+        if (Volatile.Read(ref s_name) is { } name)
+        {
+            LocalSocket.Remove(name);
+        }
     }
-
-    private void OnProcessExit(object? sender, EventArgs arguments) => RemoveName();
 
     private void Run()
     {
@@ -333,7 +325,6 @@ internal sealed unsafe class ControlServer
     private void End()
     {
         RemoveName();
-        AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
         foreach (ControlConnection? open in _connections)
         {
             open?.Close();
