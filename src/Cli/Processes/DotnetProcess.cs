@@ -52,8 +52,13 @@ internal sealed record DotnetProcess(int Id, string Name, bool IsWatched, string
             // As above.
         }
 
-        return files.Where(static file => ControlName.TryParse(Path.GetFileName(file), out ControlName name) && name.IsAlive)
-            .Select(static file => ControlName.TryParse(Path.GetFileName(file), out ControlName name) ? name.ProcessId : 0);
+        foreach (string file in files)
+        {
+            if (ControlName.TryParse(Path.GetFileName(file), out ControlName name) && name.IsAlive)
+            {
+                yield return name.ProcessId;
+            }
+        }
     }
 
     private static DotnetProcess? Describe(int processId)

@@ -3,6 +3,7 @@
 // Who calls it: the verbs merge and run.
 // The one idea: sites are added up by fingerprint and kind; what cannot be added (coverage, ages) is the most cautious of all.
 using System.Globalization;
+using NativeLeak.Reporting.Formats;
 
 namespace NativeLeak.Cli.Reports;
 
@@ -47,9 +48,8 @@ internal static class ReportMerge
     /// <summary>The line of the first frame that is not .NET's; or the method; or the API alone.</summary>
     public static string PlaceOf(IReadOnlyList<LeakFrame> stack, string allocator)
     {
-        LeakFrame? frame = stack.FirstOrDefault(static frame => !frame.IsFramework) ?? (stack.Count > 0 ? stack[0] : null);
-        return frame is null ? allocator
-            : string.Create(CultureInfo.InvariantCulture, $"{frame.Method}{(frame.File is null ? "" : $" in {frame.File}:{frame.Line}")} ({allocator})");
+        LeakFrame? frame = LeakPlace.Innermost(stack);
+        return frame is null ? allocator : $"{LeakPlace.Write(frame)} ({allocator})";
     }
 
     private static LeakGroup Merge(IReadOnlyList<LeakGroup> same) => same.Count == 1 ? same[0] : same[0] with

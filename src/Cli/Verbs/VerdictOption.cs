@@ -1,5 +1,7 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.CommandLine;
+using NativeLeak.Options;
+using NativeLeak.Reporting;
 
 namespace NativeLeak.Cli.Verbs;
 
@@ -16,20 +18,20 @@ internal sealed class VerdictOption(string otherwise)
     /// <summary>Adds it to a command.</summary>
     public void AddTo(Command command)
     {
-        _failOn.AcceptOnlyFromAmong("none", "definite", "possible", "reachable");
+        _failOn.AcceptOnlyFromAmong(OptionTable.Get(OptionKey.FailOn).Words);
         command.Add(_failOn);
     }
 
     /// <summary>The exit code that reports ask for.</summary>
     public int Judge(ParseResult parsed, IReadOnlyCollection<LeakReport> reports)
     {
-        string failOn = parsed.GetValue(_failOn)!;
-        if (failOn == "none")
+        FailOn failOn = Enum.Parse<FailOn>(parsed.GetValue(_failOn)!, ignoreCase: true);
+        if (failOn == FailOn.None)
         {
             return ExitCode.Success;
         }
 
-        if (reports.Any(report => report.IsConclusive && IsHit(failOn, report.Totals)))
+        if (reports.Any(report => failOn.IsMetBy(report)))
         {
             return ExitCode.Leaks;
         }
@@ -39,11 +41,4 @@ internal sealed class VerdictOption(string otherwise)
             ? ExitCode.Inconclusive
             : ExitCode.Success;
     }
-
-    private static bool IsHit(string failOn, ReportTotals totals) => failOn switch
-    {
-        "definite" => totals.Definite.Blocks > 0,
-        "possible" => totals.Definite.Blocks + totals.Possible.Blocks > 0,
-        _ => totals.Live.Blocks - totals.Ignored.Blocks > 0,
-    };
 }

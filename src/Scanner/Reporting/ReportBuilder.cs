@@ -3,6 +3,7 @@
 // Who calls it: the scanner thread, after every thread of the process runs again.
 // The one idea: everything slow (names, PDBs) happens here, once per line of source that is shown, never in the pause.
 using System.Globalization;
+using System.Runtime.InteropServices;
 using NativeLeak.Interop;
 using NativeLeak.NativeHeap.Records;
 using NativeLeak.Roots;
@@ -103,6 +104,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
     private List<ListedBlock> List(ReadOnlySpan<LostBlock> lost, in ReportRequest request, KindSums unconfirmed)
     {
         SiteIndex sites = new(facts);
+        Dictionary<(string Identity, LeakKind Kind, string? Tag), ListedGroup> groups = [];
         List<ListedBlock> blocks = [];
         for (int i = 0; i < lost.Length; i++)
         {
@@ -124,7 +126,9 @@ internal sealed class ReportBuilder(IReportFacts facts)
 
             ReportedSite site = sites.Get(block.Site, (AllocationApi)block.Api);
             site = BlockNotes.SiteOf(block, site, sites);
-            blocks.Add(new ListedBlock(i, kind, site, BlockNotes.TagOf(block)));
+            string? tag = BlockNotes.TagOf(block);
+            ref ListedGroup? group = ref CollectionsMarshal.GetValueRefOrAddDefault(groups, (site.Identity, kind, tag), out _);
+            blocks.Add(new ListedBlock(i, group ??= new ListedGroup(kind, site, tag)));
         }
 
         return blocks;
@@ -134,21 +138,21 @@ internal sealed class ReportBuilder(IReportFacts facts)
         ReadOnlySpan<LostBlock> lost, ReadOnlySpan<LostDetail> details, in ReportRequest request, List<ListedBlock> blocks,
         HiddenBlocks hidden)
     {
-        Dictionary<(string Identity, LeakKind Kind, string? Tag), GroupTally> tallies = [];
-        foreach ((int index, LeakKind kind, ReportedSite site, string? tag) in blocks)
+        Dictionary<ListedGroup, GroupTally> tallies = [];
+        foreach ((int index, ListedGroup group) in blocks)
         {
             if (hidden.Contains(index))
             {
                 continue;
             }
 
-            if (!tallies.TryGetValue((site.Identity, kind, tag), out GroupTally? tally))
+            if (!tallies.TryGetValue(group, out GroupTally? tally))
             {
-                tally = new GroupTally(site, kind, request.SamplesPerGroup, request.Parameters.SampleIntervalBytes)
+                tally = new GroupTally(group.Site, group.Kind, request.SamplesPerGroup, request.Parameters.SampleIntervalBytes)
                 {
-                    Tag = tag,
+                    Tag = group.Tag,
                 };
-                tallies.Add((site.Identity, kind, tag), tally);
+                tallies.Add(group, tally);
             }
 
             tally.Add(lost[index]);

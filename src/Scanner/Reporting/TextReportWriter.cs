@@ -195,8 +195,7 @@ internal sealed class TextReportWriter
         {
             if (!isFolded || !frame.IsFramework)
             {
-                string place = frame.File is null ? string.Empty : $" in {frame.File}:{frame.Line}";
-                Line($"    #{number++} at {frame.Method}{place}");
+                Line($"    #{number++} at {LeakPlace.Write(frame)}");
             }
         }
 

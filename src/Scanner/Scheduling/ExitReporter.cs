@@ -5,6 +5,7 @@
 using System.Runtime.InteropServices;
 using NativeLeak.Interop.Linux;
 using NativeLeak.NativeHeap.Allocation;
+using NativeLeak.Reporting;
 using NativeLeak.Roots;
 
 namespace NativeLeak.Scheduling;
@@ -82,7 +83,7 @@ internal sealed class ExitReporter : IDisposable
         LeakReport? report = ReportOnce(ReportReason.Exit);
         // Measured: the exit code can still be set here, after a return from Main and after Environment.Exit alike. A
         // code of the application's own always stays.
-        if (report is not null && Environment.ExitCode == 0 && Fails(report, _session.Options.FailOn))
+        if (report is not null && Environment.ExitCode == 0 && _session.Options.FailOn.IsMetBy(report))
         {
             Environment.ExitCode = _session.Options.ExitCode;
         }
@@ -147,13 +148,4 @@ internal sealed class ExitReporter : IDisposable
             _isDone.Set();
         }
     }
-
-    // An inconclusive scan proves nothing, so it fails nothing.
-    private static bool Fails(LeakReport report, FailOn failOn) => report.IsConclusive && failOn switch
-    {
-        FailOn.Definite => report.Totals.Definite.Blocks > 0,
-        FailOn.Possible => report.Totals.Definite.Blocks > 0 || report.Totals.Possible.Blocks > 0,
-        FailOn.Reachable => report.Totals.Live.Blocks - report.Totals.Ignored.Blocks > 0,
-        _ => false,
-    };
 }

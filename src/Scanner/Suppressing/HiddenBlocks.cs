@@ -35,15 +35,14 @@ internal sealed class HiddenBlocks
     {
         HiddenBlocks hidden = new(lost.Length);
         HashSet<Suppression> outgrown = [];
-        Dictionary<(string Identity, LeakKind Kind, string? Tag), IReadOnlyList<Suppression>> fitting = [];
+        Dictionary<ListedGroup, IReadOnlyList<Suppression>> fitting = [];
         do
         {
             hidden._totals.Clear();
             foreach (ListedBlock block in blocks)
             {
-                ref IReadOnlyList<Suppression>? list = ref CollectionsMarshal.GetValueRefOrAddDefault(
-                    fitting, (block.Site.Identity, block.Kind, block.Tag), out _);
-                list ??= suppressions.Find(block.Kind, block.Site, block.Tag);
+                ref IReadOnlyList<Suppression>? list = ref CollectionsMarshal.GetValueRefOrAddDefault(fitting, block.Group, out _);
+                list ??= suppressions.Find(block.Group);
                 long byteCount = (long)lost[block.Index].BlockByteCount;
                 Suppression? by = list.FirstOrDefault(each => !outgrown.Contains(each) && each.FitsSize(byteCount));
                 hidden._by[block.Index] = by;
@@ -83,7 +82,7 @@ internal sealed class HiddenBlocks
         {
             int index = block.Index;
             long byteCount = (long)lost[index].BlockByteCount;
-            if (_by[index] is null && block.Kind == LeakKind.Indirect && lost[index].Leader < (uint)_by.Length
+            if (_by[index] is null && block.Group.Kind == LeakKind.Indirect && lost[index].Leader < (uint)_by.Length
                 && _by[(int)lost[index].Leader] is { } by)
             {
                 _by[index] = by;
@@ -92,7 +91,7 @@ internal sealed class HiddenBlocks
 
             if (_by[index] is not null)
             {
-                Sums.Add(block.Kind, new BlockTotal(1, byteCount));
+                Sums.Add(block.Group.Kind, new BlockTotal(1, byteCount));
             }
         }
     }

@@ -41,14 +41,12 @@ internal sealed record Suppression
     public DateOnly LastDay { get; init; } = DateOnly.MaxValue;
 
     /// <summary>Whether blocks of a group may be hidden by it; the size of each is asked for besides.</summary>
-    /// <param name="kind">The group's kind.</param>
-    /// <param name="site">Where its blocks come from.</param>
-    /// <param name="tag">Its tag.</param>
-    /// <param name="names">Module and method of each frame.</param>
-    public bool Fits(LeakKind kind, ReportedSite site, string? tag, IReadOnlyList<(string? Module, string Method)> names)
-        => (Kind is null || Kind == kind)
-            && (Allocator is null || Allocator.Fits(site.Allocator))
-            && (Tag is null || (tag is not null && Tag.Fits(tag)))
+    /// <param name="group">The group.</param>
+    /// <param name="names">Module and method of each of its frames.</param>
+    public bool Fits(ListedGroup group, IReadOnlyList<(string? Module, string Method)> names)
+        => (Kind is null || Kind == group.Kind)
+            && (Allocator is null || Allocator.Fits(group.Site.Allocator))
+            && (Tag is null || (group.Tag is not null && Tag.Fits(group.Tag)))
             && FitsFrames(names);
 
     /// <summary>Whether a block has a size that it hides.</summary>

@@ -7,24 +7,21 @@ namespace NativeLeak.Suppressing;
 /// <summary>The suppressions that hold for one report: those of the files, in their order, then those of attributes.</summary>
 internal sealed class SuppressionSet
 {
-    private readonly List<Suppression> _fromFiles = [];
+    private readonly List<Suppression> _fromFiles;
     private readonly List<Suppression> _fromAttributes = [];
     private readonly SuppressingAttributes _attributes = new();
     private readonly Dictionary<CallFrame, (string? Module, string Method)> _names = [];
+    private readonly DateOnly _today;
 
     /// <summary>Reads the files and leaves out what does not hold any more.</summary>
     /// <param name="paths">The option <c>suppressions</c>.</param>
     /// <param name="today">The day, UTC.</param>
     public SuppressionSet(string paths, DateOnly today)
     {
+        _today = today;
         List<Suppression> read = [];
         SuppressionFile.Read(paths, read, Warnings);
-        foreach (Suppression suppression in read)
-        {
-            AddIfItHolds(_fromFiles, suppression, today);
-        }
-
-        Today = today;
+        _fromFiles = [.. read.Where(Holds)];
     }
 
     /// <summary>What was wrong, and what has run out.</summary>
@@ -33,35 +30,20 @@ internal sealed class SuppressionSet
     /// <summary>All that hold, whether they hid anything or not.</summary>
     public IEnumerable<Suppression> All => _fromFiles.Concat(_fromAttributes);
 
-    private DateOnly Today { get; }
-
     /// <summary>The suppressions that fit a group of blocks, in the order in which they count.</summary>
-    public IReadOnlyList<Suppression> Find(LeakKind kind, ReportedSite site, string? tag)
+    public IReadOnlyList<Suppression> Find(ListedGroup group)
     {
-        List<(string? Module, string Method)> names = [.. site.Frames.Select(Name)];
-        List<Suppression> found = [.. _fromFiles.Where(suppression => suppression.Fits(kind, site, tag, names))];
-        foreach (Suppression suppression in _attributes.Find(site, Warnings))
-        {
-            if (!_fromAttributes.Contains(suppression))
-            {
-                AddIfItHolds(_fromAttributes, suppression, Today);
-            }
-
-            if (_fromAttributes.Contains(suppression) && suppression.Fits(kind, site, tag, names))
-            {
-                found.Add(suppression);
-            }
-        }
-
-        return found;
+        List<(string? Module, string Method)> names = [.. group.Site.Frames.Select(Name)];
+        Suppression[] marked = [.. _attributes.Find(group.Site, Warnings).Distinct().Where(Holds)];
+        _fromAttributes.AddRange(marked.Except(_fromAttributes));
+        return [.. _fromFiles.Concat(marked).Where(suppression => suppression.Fits(group, names))];
     }
 
-    private void AddIfItHolds(List<Suppression> list, Suppression suppression, DateOnly today)
+    private bool Holds(Suppression suppression)
     {
-        if (suppression.LastDay >= today)
+        if (suppression.LastDay >= _today)
         {
-            list.Add(suppression);
-            return;
+            return true;
         }
 
         string warning = string.Create(CultureInfo.InvariantCulture,
@@ -70,6 +52,8 @@ internal sealed class SuppressionSet
         {
             Warnings.Add(warning);
         }
+
+        return false;
     }
 
     private (string? Module, string Method) Name(CallFrame frame)

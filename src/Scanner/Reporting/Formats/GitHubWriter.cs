@@ -21,7 +21,7 @@ internal static class GitHubWriter
         {
             string level = group.Kind switch { LeakKind.Definite => "error", LeakKind.Possible => "warning", _ => "notice" };
             text.Append("::").Append(level).Append(' ');
-            if (LeakPlace.Of(group) is { } place)
+            if (LeakPlace.Of(group.Stack) is { } place)
             {
                 text.Append("file=").Append(Property(LeakPlace.Relative(place.File!, folder))).Append(",line=")
                     .Append(place.Line.ToString(CultureInfo.InvariantCulture)).Append(',');
@@ -33,7 +33,7 @@ internal static class GitHubWriter
 
         foreach (MisuseGroup misuse in report.Misuse)
         {
-            LeakFrame? place = misuse.Stack.FirstOrDefault(static frame => !frame.IsFramework && frame.File is not null);
+            LeakFrame? place = LeakPlace.UsersWithLine(misuse.Stack);
             string where = place is null ? string.Empty : string.Create(CultureInfo.InvariantCulture,
                 $"file={Property(LeakPlace.Relative(place.File!, folder))},line={place.Line},");
             text.Append("::error ").Append(where).Append("title=NativeLeak%3A misuse of native memory::").Append(Data(misuse.Explanation)).Append('\n');
@@ -49,9 +49,8 @@ internal static class GitHubWriter
         return text.Append(CultureInfo.InvariantCulture, $"NativeLeak: {leaked.Bytes} byte(s) leaked in {leaked.Blocks} block(s)\n").ToString();
     }
 
-    private static string Stack(LeakGroup group) => string.Concat(group.Stack.Where(static frame => !frame.IsFramework).Select(
-        static frame => string.Create(CultureInfo.InvariantCulture,
-            $"\nat {frame.Method}{(frame.File is null ? string.Empty : $" in {frame.File}:{frame.Line}")}")));
+    private static string Stack(LeakGroup group) => string.Concat(
+        group.Stack.Where(static frame => !frame.IsFramework).Select(static frame => "\nat " + LeakPlace.Write(frame)));
 
     // As the toolkit of GitHub Actions escapes them.
     private static string Data(string text) => text.Replace("%", "%25", StringComparison.Ordinal)

@@ -45,12 +45,12 @@ internal static class JUnitWriter
         xml.WriteAttributeString("timestamp", report.Process.StartedAt.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture));
         foreach (LeakGroup group in report.Leaks)
         {
-            LeakFrame? place = LeakPlace.Innermost(group);
+            LeakFrame? place = LeakPlace.Innermost(group.Stack);
             StartCase(xml, place?.Assembly ?? "unknown", (place?.Method ?? group.Allocator) + " " + group.Fingerprint);
             xml.WriteStartElement("failure");
             xml.WriteAttributeString("type", group.Kind.ToString());
             xml.WriteAttributeString("message", Clean(LeakPlace.Describe(group)));
-            xml.WriteString(Clean(group.Evidence + "\n" + string.Join('\n', group.Stack.Select(Frame))));
+            xml.WriteString(Clean(group.Evidence + "\n" + string.Join('\n', group.Stack.Select(static frame => "at " + LeakPlace.Write(frame)))));
             xml.WriteEndElement();
             xml.WriteEndElement();
         }
@@ -82,12 +82,10 @@ internal static class JUnitWriter
         xml.WriteAttributeString("name", Clean(name));
     }
 
-    private static string Frame(LeakFrame frame) => string.Create(CultureInfo.InvariantCulture,
-        $"at {frame.Method}{(frame.File is null ? string.Empty : $" in {frame.File}:{frame.Line}")}");
-
     // Line feeds stay; other control characters and half surrogates are no XML.
-    private static string Clean(string text) => string.Concat(TerminalText.Escape(text.Replace("\n", "\uE000", StringComparison.Ordinal))
-        .Replace('\uE000', '\n').EnumerateRunes().Select(static rune => rune.Value is 0xFFFE or 0xFFFF ? "\uFFFD" : rune.ToString()));
+    private static string Clean(string text) => string.Concat(
+        string.Join('\n', text.Split('\n').Select(TerminalText.Escape)).EnumerateRunes()
+            .Select(static rune => rune.Value is 0xFFFE or 0xFFFF ? "\uFFFD" : rune.ToString()));
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -105,7 +105,7 @@ internal static class SarifWriter
         json.WriteString("level", s_rules[rule].Level);
         WriteMessage(json, "message", LeakPlace.Describe(group) + ": " + group.Evidence);
         json.WriteStartArray("locations");
-        WriteLocation(json, LeakPlace.Of(group) ?? LeakPlace.Innermost(group), message: null);
+        WriteLocation(json, LeakPlace.Of(group.Stack) ?? LeakPlace.Innermost(group.Stack), message: null);
         json.WriteEndArray();
         json.WriteStartObject("partialFingerprints");
         json.WriteString("nativeLeakSite/v1", group.Fingerprint);
