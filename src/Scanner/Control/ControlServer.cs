@@ -158,6 +158,7 @@ internal sealed unsafe class ControlServer
     // By the name alone, which is this process's for ever: it may end while its channel opens.
     private static void OnProcessExit(object? sender, EventArgs arguments)
     {
+        // Order: acquire; pairs with the write in TryOpen.
         if (Volatile.Read(ref s_name) is { } name)
         {
             LocalSocket.Remove(name);
