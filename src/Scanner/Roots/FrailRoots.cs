@@ -170,8 +170,8 @@ internal static unsafe class FrailRoots
 
     /// <summary>Whether what stands in a chunk of the C heap that looks used is of doubtful worth.</summary>
     [MethodImpl(ChildCode.Options)]
-    public static bool IsDoubtful(ChildState* state, Mapping* heap, nuint chunk, nuint byteCount)
-        => IsFastChunk(state, heap, chunk, byteCount) || IsCompilerSlab(state, chunk, byteCount);
+    public static bool IsDoubtful(ChildState* state, nuint chunk, nuint byteCount)
+        => IsFastChunk(state, chunk, byteCount) || IsCompilerSlab(state, chunk, byteCount);
 
     // The just-in-time compiler works in slabs of 64 KiB and more, which it keeps for later with all they held; each has its own
     // size in its second word.
@@ -187,7 +187,7 @@ internal static unsafe class FrailRoots
     /// chunk's address, or none, disguised by its own (glibc's safe linking). What is no such list hardly ever looks so.
     /// </summary>
     [MethodImpl(ChildCode.Options)]
-    public static bool IsFastChunk(ChildState* state, Mapping* heap, nuint chunk, nuint byteCount)
+    public static bool IsFastChunk(ChildState* state, nuint chunk, nuint byteCount)
     {
         if (byteCount > LargestFastChunkByteCount)
         {
@@ -201,8 +201,9 @@ internal static unsafe class FrailRoots
             return true;
         }
 
-        bool isInside = (next & 15) == 0 && next >= heap->Start && next < heap->End - HeaderByteCount;
-        return isInside && (Peek.Word(state, next + 8) & ~FlagMask) == byteCount;
+        // In this heap or in another of the same arena.
+        return (next & 15) == 0 && Extents.Contains(&state->Readable, next, HeaderByteCount)
+            && (Peek.Word(state, next + 8) & ~FlagMask) == byteCount;
     }
 
     [MethodImpl(ChildCode.Options)]

@@ -3,8 +3,8 @@
 // and blocks that native code freed behind our back are not called leaks.
 // Who calls it: RootScan for each mapping that may be a heap of glibc's; Classifier for unreached blocks.
 // The one idea: nothing of glibc's private layout is assumed but the chunk header; a walk through a mapping is believed
-// only when it lands exactly on the mapping's end. Anything else leaves the whole mapping a root, which is always safe.
-// Safety: headers are read inside the mapping only: a walk goes on while the next chunk still lies in it.
+// only when it lands exactly on the heap's end. Anything else leaves all of the memory a root, which is always safe.
+// Safety: headers are read inside the heap only: a walk goes on while the next chunk still lies in it.
 using System.Runtime.CompilerServices;
 using NativeLeak.Interop;
 using NativeLeak.Interop.Linux;
@@ -29,32 +29,23 @@ internal static unsafe class FreeChunks
 
     // A heap begins with the allocator's own state (nothing but pointers to chunks) and then its first chunk.
     private const nuint MaximumStateByteCount = 4096;
-    private const nuint HeapAlignment = 64 << 20;
 
-    /// <summary>
-    /// Scans a mapping chunk by chunk when it proves to be a heap of glibc's; false when it does not, and nothing was read.
-    /// </summary>
+    /// <summary>Scans memory chunk by chunk when it proves to be a heap of glibc's; false when it does not, and nothing was read.</summary>
     [MethodImpl(ChildCode.Options)]
-    public static bool TryScanHeap(ChildState* state, Mapping* mapping)
+    public static bool TryScanHeap(ChildState* state, HeapPlace heap)
     {
-        if (state->Context->FreeChunkKey == 0 || !Peek.IsAllowed(state)
-            || (mapping->Kind != MappingKind.Heap && (mapping->Start & (HeapAlignment - 1)) != 0))
-        {
-            return false;
-        }
-
-        nuint first = FindFirstChunk(state, mapping);
+        nuint first = FindFirstChunk(state, heap);
         if (first == 0)
         {
             return false;
         }
 
-        if (mapping->Kind == MappingKind.Heap)
+        if (heap.IsMain)
         {
-            RootScan.ScanBetweenBlocks(state, mapping->Start, first);
+            RootScan.ScanBetweenBlocks(state, heap.Start, first);
         }
 
-        nuint end = mapping->End;
+        nuint end = heap.End;
         for (nuint chunk = first; chunk < end;)
         {
             nuint byteCount = Peek.Word(state, chunk + 8) & ~FlagMask;
@@ -62,21 +53,21 @@ internal static unsafe class FreeChunks
             bool isFence = byteCount < MinimumChunkByteCount;
             if (isFence && (state->Reader == null || end - chunk <= MinimumChunkByteCount))
             {
-                return true; // the fence at the end of a heap that is full
+                break; // the fence at the end of a heap that is full
             }
 
             if (isFence || byteCount > end - chunk)
             {
                 // Somebody changed the heap since the walk landed: what is left counts whole.
                 RootScan.ScanBetweenBlocks(state, chunk, end);
-                return true;
+                break;
             }
 
             if (IsFree(state, chunk, following, end))
             {
                 state->Context->Counters->FreeChunkBytes += (long)byteCount;
             }
-            else if (!FrailRoots.IsDoubtful(state, mapping, chunk, byteCount)
+            else if (!FrailRoots.IsDoubtful(state, chunk, byteCount)
                 || !FrailRoots.TryAdd(state, chunk + HeaderByteCount, following))
             {
                 // What malloc returned, and the 8 bytes of the next header that belong to a chunk in use.
@@ -86,6 +77,7 @@ internal static unsafe class FreeChunks
             chunk = following;
         }
 
+        state->Context->Counters->FreeChunkBytes += (long)(heap.MemoryEnd - end);
         return true;
     }
 
@@ -93,13 +85,17 @@ internal static unsafe class FreeChunks
     [MethodImpl(ChildCode.Options)]
     public static bool HoldsFree(ChildState* state, Mapping* mapping, nuint address)
     {
-        bool mayBeHeap = state->Context->FreeChunkKey != 0 && Peek.IsAllowed(state)
-            && (mapping->Kind == MappingKind.Heap || (mapping->Start & (HeapAlignment - 1)) == 0);
-        nuint chunk = mayBeHeap ? FindFirstChunk(state, mapping) : 0;
-        while (chunk != 0 && chunk < mapping->End)
+        HeapPlace heap = HeapPlace.Around(state, mapping, address);
+        nuint chunk = FindFirstChunk(state, heap);
+        if (chunk != 0 && address >= heap.End)
+        {
+            return true; // given back
+        }
+
+        while (chunk != 0 && chunk < heap.End)
         {
             nuint byteCount = Peek.Word(state, chunk + 8) & ~FlagMask;
-            if (byteCount < MinimumChunkByteCount || byteCount > mapping->End - chunk)
+            if (byteCount < MinimumChunkByteCount || byteCount > heap.End - chunk)
             {
                 return false;
             }
@@ -107,7 +103,7 @@ internal static unsafe class FreeChunks
             // The first 8 bytes of the next header belong to a chunk in use.
             if (address < chunk + byteCount + 8)
             {
-                return address >= chunk + HeaderByteCount && IsFree(state, chunk, chunk + byteCount, mapping->End);
+                return address >= chunk + HeaderByteCount && IsFree(state, chunk, chunk + byteCount, heap.End);
             }
 
             chunk += byteCount;
@@ -158,7 +154,7 @@ internal static unsafe class FreeChunks
     public static bool IsAllocatorPointer(ChildState* state, int block, nuint word, nuint foundAt)
         => state->Context->FreeChunkKey != 0
             && (foundAt - state->Context->AllocatorState.Start < state->Context->AllocatorState.End - state->Context->AllocatorState.Start
-                || (foundAt & (HeapAlignment - 1)) < MaximumStateByteCount)
+                || (foundAt & (HeapPlace.Alignment - 1)) < MaximumStateByteCount)
             && Extents.Contains(&state->Readable, state->Index.Start[block] - 8, 8)
             && word == state->Index.Start[block] - HeaderByteCount + (Peek.Word(state, state->Index.Start[block] - 8) & ~FlagMask);
 
@@ -169,16 +165,22 @@ internal static unsafe class FreeChunks
         => following == end || (Peek.Word(state, following + 8) & PreviousInUse) == 0
             || Peek.Word(state, chunk + HeaderByteCount + 8) == state->Context->FreeChunkKey;
 
+    // Zero when the memory does not prove to be a heap.
     [MethodImpl(ChildCode.Options)]
-    private static nuint FindFirstChunk(ChildState* state, Mapping* mapping)
+    private static nuint FindFirstChunk(ChildState* state, HeapPlace heap)
     {
-        for (nuint offset = 0; offset < MaximumStateByteCount && mapping->Start + offset + MinimumChunkByteCount < mapping->End; offset += 16)
+        if (state->Context->FreeChunkKey == 0 || !heap.MayBeHeap || !Peek.IsAllowed(state))
+        {
+            return 0;
+        }
+
+        for (nuint offset = 0; offset < MaximumStateByteCount && heap.Start + offset + MinimumChunkByteCount < heap.End; offset += 16)
         {
             // At least two chunks: one alone could be anything that happens to hold the right number.
-            nuint byteCount = Peek.Word(state, mapping->Start + offset + 8) & ~FlagMask;
-            if (byteCount < mapping->End - mapping->Start - offset && Lands(state, mapping->Start + offset, mapping->End))
+            nuint byteCount = Peek.Word(state, heap.Start + offset + 8) & ~FlagMask;
+            if (byteCount < heap.End - heap.Start - offset && Lands(state, heap.Start + offset, heap.End))
             {
-                return mapping->Start + offset;
+                return heap.Start + offset;
             }
         }
 

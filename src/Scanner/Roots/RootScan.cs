@@ -133,14 +133,34 @@ internal static unsafe class RootScan
             return;
         }
 
-        if (!isStack && start == mapping->Start && FreeChunks.TryScanHeap(state, mapping))
+        if (!isStack && start == mapping->Start)
         {
-            return;
+            start = ScanHeaps(state, mapping);
         }
 
         state->ObjectInteriorsCount = isStack ? 1 : 0;
         ScanWithoutHeap(state, start, end);
         state->ObjectInteriorsCount = 0;
+    }
+
+    // Returns where the memory behind the last heap begins. What lies between heaps is read whole.
+    [MethodImpl(ChildCode.Options)]
+    private static nuint ScanHeaps(ChildState* state, Mapping* mapping)
+    {
+        nuint unread = mapping->Start;
+        for (nuint at = mapping->Start; at < mapping->End;)
+        {
+            HeapPlace heap = HeapPlace.Around(state, mapping, at);
+            if (FreeChunks.TryScanHeap(state, heap))
+            {
+                ScanWithoutHeap(state, unread, heap.Start);
+                unread = heap.MemoryEnd;
+            }
+
+            at = heap.MemoryEnd;
+        }
+
+        return unread;
     }
 
     // The managed heap is traced from its roots; read as bytes only when tracing is impossible or not wanted.

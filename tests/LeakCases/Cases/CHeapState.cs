@@ -10,6 +10,7 @@ internal static unsafe class CHeapState
 {
     private const int HolderCount = 8;
     private const int NeighbourCount = 64;
+    private const int GrownCount = 2000, GrownByteCount = 3000;
     private const int LargeSize = (1024 * 1024) + 1;
 
     private static readonly nint[] s_slots = new nint[2 * NeighbourCount];
@@ -19,6 +20,11 @@ internal static unsafe class CHeapState
     [
         new("holder-freed", "holder-kept", [66], [Lost("A", HolderCount)], static plan => Hold(plan, free: true)),
         new("holder-kept", "holder-freed", [66], [Live("A", HolderCount)], static plan => Hold(plan, free: false)),
+        // A heap that gave memory back keeps its mapping: what it holds free must be told from what is in use all the same.
+        new("holder-freed-in-shrunk-heap", "holder-kept-in-shrunk-heap", [66], [Lost("A", HolderCount)],
+            static plan => HoldInShrunkHeap(plan, free: true)),
+        new("holder-kept-in-shrunk-heap", "holder-freed-in-shrunk-heap", [66], [Live("A", HolderCount)],
+            static plan => HoldInShrunkHeap(plan, free: false)),
         new("address-reused-under-stale-pointer", "address-reused", [67], [Live("A")],
             static plan => Reuse(plan, keepStale: true)),
         new("address-reused", "address-reused-under-stale-pointer", [67], [Lost("A")],
@@ -50,6 +56,30 @@ internal static unsafe class CHeapState
         else
         {
             holders.CopyTo(s_slots, 0);
+        }
+    }
+
+    private static void HoldInShrunkHeap(Plan plan, bool free)
+    {
+        // First calls are bound by the runtime, which allocates: nothing of that may come to lie behind what is given back.
+        Libc.free(Libc.calloc(1, 1));
+        Hold(plan, free);
+        nint* grown = stackalloc nint[GrownCount];
+        for (int i = 0; i < GrownCount; i++)
+        {
+            grown[i] = Libc.calloc(1, GrownByteCount);
+        }
+
+        for (int i = 0; i < GrownCount; i++)
+        {
+            Libc.free(grown[i]);
+        }
+
+        // The first words of a thread's heap: bytes in use at 16, accessible ones at 24.
+        nuint* heap = (nuint*)(grown[GrownCount - 1] & ~((64 << 20) - 1));
+        if (heap[2] >= heap[3])
+        {
+            throw new InvalidOperationException("the C heap did not shrink");
         }
     }
 

@@ -26,6 +26,12 @@ internal static unsafe partial class Libc
     public static partial int munmap(nint address, nuint length);
 
     [LibraryImport(Library)]
+    public static partial nint calloc(nuint count, nuint byteCount);
+
+    [LibraryImport(Library)]
+    public static partial void free(nint memory);
+
+    [LibraryImport(Library)]
     public static partial int pthread_key_create(uint* key, nint destructor);
 
     [LibraryImport(Library)]

@@ -101,8 +101,11 @@ internal sealed unsafe class FrailRootTests
         bool Judge(nuint word, nuint size)
         {
             *first = word;
+            MemoryRange readable = new(heap, heap + 4096);
             ChildState state = default;
-            return FrailRoots.IsFastChunk(&state, world.Mappings, heap + Chunk, size);
+            state.Readable.Items = &readable;
+            state.Readable.Count = 1;
+            return FrailRoots.IsFastChunk(&state, heap + Chunk, size);
         }
 
         Assert.Multiple(() =>
