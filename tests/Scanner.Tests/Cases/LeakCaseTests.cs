@@ -5,6 +5,7 @@ namespace NativeLeak.Scanner.Tests.Cases;
 
 /// <summary>Every scenario, run as a program of its own under the injected detector.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Children)]
 internal sealed class LeakCaseTests
 {
     private const string Program = "NativeLeak.LeakCases";
