@@ -35,7 +35,7 @@ internal static class AttachSettings
 
         FileInfo file = new(path);
         if (!file.Exists || file.LinkTarget is not null || file.Length > MaximumByteCount
-            || file.UnixFileMode != (UnixFileMode.UserRead | UnixFileMode.UserWrite))
+            || file.UnixFileMode != (UnixFileMode.UserRead | UnixFileMode.UserWrite) || !FileOwner.IsThisUser(path))
         {
             return false;
         }

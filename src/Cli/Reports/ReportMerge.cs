@@ -42,6 +42,10 @@ internal static class ReportMerge
                 .Select(static same => same.First() with { Total = Sum(same.Select(static group => group.Total)) })
                 .OrderByDescending(static group => group.Total.Bytes).ThenBy(static group => group.Fingerprint, StringComparer.Ordinal)],
             Misuse = [.. reports.SelectMany(static report => report.Misuse)],
+            // One that hid nothing anywhere stays in the list: it may be out of date.
+            Suppressions = [.. reports.SelectMany(static report => report.Suppressions)
+                .GroupBy(static suppression => (suppression.Name, suppression.Source))
+                .Select(static same => same.First() with { Hidden = Sum(same.Select(static suppression => suppression.Hidden)) })],
         };
     }
 

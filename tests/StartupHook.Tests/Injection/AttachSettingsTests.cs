@@ -55,6 +55,26 @@ internal sealed class AttachSettingsTests
         Assert.That(AttachSettings.TryTake(target), Is.True, "the control");
     }
 
+    // Who may write to the folder could leave one for a process of root's.
+    [Test]
+    public void AFileOfAnotherUsersIsLeftAlone()
+    {
+        string path = Write("on\n", OwnersOnly);
+        Assert.That(FileOwner.IsThisUser(path), Is.True, "the control");
+        if (Environment.IsPrivilegedProcess)
+        {
+            Assert.That(ChildProcess.Run("chown", ["12345", path]).ExitCode, Is.Zero);
+            Assert.That(AttachSettings.TryTake(path), Is.False);
+            Assert.That(File.Exists(path), Is.True);
+        }
+        else
+        {
+            Assert.That(FileOwner.IsThisUser("/etc/passwd"), Is.False, "it is root's");
+        }
+
+        Assert.That(FileOwner.IsThisUser(path + "-missing"), Is.False);
+    }
+
     [Test]
     public void AHugeFileIsLeftAlone()
         => Assert.That(AttachSettings.TryTake(Write("on\n" + new string('x', 100_000), OwnersOnly)), Is.False);
