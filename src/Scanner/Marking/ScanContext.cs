@@ -112,6 +112,10 @@ internal unsafe struct ScanContext
     public MemoryRange* RuntimeCode;
     public int RuntimeCodeCount;
 
+    /// <summary>Places of the components of saved vector registers (Roots.VectorParts); none: the whole area is read.</summary>
+    public MemoryRange* VectorParts;
+    public int VectorPartCount;
+
     // What held each block in earlier scans, and whether this one writes there.
     public HolderTable HolderTable;
     public int RemembersHolders;

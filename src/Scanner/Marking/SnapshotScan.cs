@@ -82,6 +82,7 @@ internal sealed unsafe class SnapshotScan : ILeakScan
         scan->FreeChunkKey = FreeChunkKey.Find();
         scan->AllocatorState = AllocatorState.Find();
         scan->RuntimeCode = RuntimeCode.Find(out scan->RuntimeCodeCount);
+        scan->VectorParts = VectorParts.Find(out scan->VectorPartCount);
         if (scan->Live == null || scan->LiveWords == null || scan->Counters == null)
         {
             throw new InsufficientMemoryException("no memory for the scanner's buffers");

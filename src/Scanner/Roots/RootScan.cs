@@ -55,7 +55,7 @@ internal static unsafe class RootScan
             }
 
             ScanIfReadable(state, thread->Registers.Start, thread->Registers.End);
-            ScanIfReadable(state, thread->VectorRegisters.Start, thread->VectorRegisters.End);
+            ScanVectorRegisters(state, thread->VectorRegisters);
         }
 
         for (int i = 0; state->Context->ExitFrames != null && i < state->Context->ExitFrames->Count; i++)
@@ -66,6 +66,30 @@ internal static unsafe class RootScan
 
         state->ObjectInteriorsCount = 0;
         Marker.Drain(state);
+    }
+
+    // Between and behind the components that are in use stands what the stack held before.
+    [MethodImpl(ChildCode.Options)]
+    private static void ScanVectorRegisters(ChildState* state, MemoryRange area)
+    {
+        nuint header = area.Start + VectorParts.LegacyByteCount;
+        if (state->Context->VectorPartCount == 0 || area.End - area.Start <= VectorParts.LegacyByteCount
+            || !Extents.Contains(&state->Readable, header, sizeof(ulong)) || !Peek.IsAllowed(state))
+        {
+            ScanIfReadable(state, area.Start, area.End);
+            return;
+        }
+
+        ScanIfReadable(state, area.Start, header);
+        nuint inUse = Peek.Word(state, header);
+        for (int i = VectorParts.First; i < state->Context->VectorPartCount; i++)
+        {
+            nuint end = area.Start + state->Context->VectorParts[i].End;
+            if (((inUse >> i) & 1) != 0 && end <= area.End)
+            {
+                ScanIfReadable(state, area.Start + state->Context->VectorParts[i].Start, end);
+            }
+        }
     }
 
     [MethodImpl(ChildCode.Options)]
