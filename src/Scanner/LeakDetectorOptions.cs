@@ -234,6 +234,20 @@ public sealed class LeakDetectorOptions
         set => Assign(OptionKey.GenerateSuppressions, value);
     }
 
+    /// <summary>The file of leaks that are accepted (<see cref="ReportFormat.Baseline"/>, or a JSON report): reports say which are new
+    /// and which have grown. It is read for each report; what is wrong with it is a warning of the report, and every leak is new then.
+    /// Empty, the default: none.</summary>
+    /// <exception cref="ArgumentNullException">Set to null.</exception>
+    public string Baseline
+    {
+        get => _set.Get<string>(OptionKey.Baseline);
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            Assign(OptionKey.Baseline, value);
+        }
+    }
+
     /// <summary>Bytes of freed memory that are held back, filled with 0xDD and checked for writes; freed blocks
     /// there make double frees certain. 0, the default: none. Read once, when recording starts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>

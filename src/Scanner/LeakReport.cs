@@ -45,7 +45,7 @@ public sealed record LeakReport
     public IReadOnlyList<AllocatedGroup> StillAllocated { get; init; } = [];
 
     /// <summary>The leaks, grouped by site and kind: definite first, then indirect, then possible, each by
-    /// bytes.</summary>
+    /// bytes. With a baseline, what is new comes before all else, then what has grown.</summary>
     public required IReadOnlyList<LeakGroup> Leaks { get; init; }
 
     /// <summary>What the program did wrong with unmanaged memory since it started: double, invalid and mismatched
@@ -54,6 +54,9 @@ public sealed record LeakReport
 
     /// <summary>The suppressions that held, each with what it hid; those that hid nothing are there too.</summary>
     public IReadOnlyList<SuppressionTotal> Suppressions { get; init; } = [];
+
+    /// <summary>The leaks beside the baseline; null without one.</summary>
+    public BaselineSummary? Baseline { get; init; }
 
     /// <summary>Groups that <see cref="LeakDetectorOptions.MaximumLeaks"/> cut off <see cref="Leaks"/>.</summary>
     public int OmittedGroups { get; init; }

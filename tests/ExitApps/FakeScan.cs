@@ -87,6 +87,10 @@ internal sealed class FakeFacts : IReportFacts
 
     public ReportedTracker Tracker { get; init; } = new();
 
+    public long LiveBytes { get; init; }
+
+    public long AllocatedBytes { get; init; }
+
     public IReadOnlyList<SiteCount> Counts { get; init; } = [];
 
     public IReadOnlyList<SiteCount> CountSites() => Counts;

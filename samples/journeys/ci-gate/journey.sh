@@ -36,26 +36,29 @@ CODE
 dotnet build Letters -c Release -v:q -nologo >/dev/null
 letters=Letters/bin/Release/net10.0/Letters.dll
 
-gate() { # runs the program, then compares with what was accepted
-    "$tool" run --fail-on none --format json -o leaks.json -- dotnet "$letters" "$@"
-    "$tool" diff accepted.json leaks.json --fail-on new
-}
-
-echo '$ dotnet nativeleak run --format json -o accepted.json -- dotnet Letters.dll'
+echo '$ dotnet nativeleak run -- dotnet Letters.dll'
 code=0
-"$tool" run --format json -o accepted.json -- dotnet "$letters" || code=$?
+"$tool" run -- dotnet "$letters" 2>/dev/null || code=$?
 echo "exit code $code"
-[ "$code" -eq 23 ] # without a gate every leak fails
+[ "$code" -eq 23 ] # without a baseline every leak fails
 
-echo '$ dotnet nativeleak diff accepted.json leaks.json --fail-on new'
-gate
+echo '$ dotnet nativeleak run --baseline accepted.json --update-baseline -- dotnet Letters.dll'
+"$tool" run --baseline accepted.json --update-baseline -- dotnet "$letters" 2>update.txt
+tail -n 1 update.txt
+cat accepted.json
+grep -q '"method": "Letters.Stamp()"' accepted.json
+
+echo '$ dotnet nativeleak run --baseline accepted.json --fail-on new -- dotnet Letters.dll'
+"$tool" run --baseline accepted.json --fail-on new -- dotnet "$letters" 2>known.txt
+grep 'beside the baseline' known.txt
 echo 'exit code 0'
 
 echo '# a change brings a new leak'
+echo '$ dotnet nativeleak run --baseline accepted.json --fail-on new --format github -o annotations.txt -- dotnet Letters.dll --express'
 code=0
-gate --express >difference.txt || code=$?
-cat difference.txt
+"$tool" run --baseline accepted.json --fail-on new --format github -o annotations.txt -- dotnet "$letters" --express || code=$?
+cut -c -160 annotations.txt
 echo "exit code $code"
 [ "$code" -eq 23 ]
-grep -q '^new  *definite .*Letters.Express() in .*Letters/Program.cs' difference.txt
-"$tool" report leaks.json | tail -n 1
+grep -q '^::error file=Letters/Program.cs,line=[0-9]*,title=NativeLeak%3A Definite leak::.* in Letters.Express()' annotations.txt
+grep -q '^::notice file=Letters/Program.cs,.* in Letters.Stamp()' annotations.txt

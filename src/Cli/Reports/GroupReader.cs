@@ -25,7 +25,14 @@ internal static class GroupReader
             ? new LastHolder(holder, last["seenByScan"].SmallCount(), last["missedByScan"].SmallCount(), last["blocks"].Count())
             : null,
         Estimate = ReadEstimate(node["estimate"]),
+        Baseline = node["baseline"] is { IsThere: true } match
+            ? new BaselineMatch(match.Required("state").Word(BaselineState.New), ReadTotal(match))
+            : null,
     };
+
+    /// <summary>The property <c>baseline</c> of a report.</summary>
+    public static BaselineSummary? ReadBaseline(JsonPlace node) => !node.IsThere ? null : new(
+        node["source"].Text(), ReadSites(node["new"]), ReadSites(node["grown"]), ReadSites(node["known"]), ReadSites(node["gone"]));
 
     /// <summary>An element of <c>stillAllocated</c>.</summary>
     public static AllocatedGroup ReadAllocated(JsonPlace node) => new()
@@ -77,6 +84,9 @@ internal static class GroupReader
 
     /// <summary>The properties <c>blocks</c> and <c>bytes</c>.</summary>
     public static BlockTotal ReadTotal(JsonPlace node) => new(node["blocks"].Count(), node["bytes"].Count());
+
+    private static BaselineTotal ReadSites(JsonPlace node)
+        => node.IsThere ? new BaselineTotal(node["sites"].Count(), node["definiteSites"].Count(), ReadTotal(node)) : default;
 
     private static BlockEstimate? ReadEstimate(JsonPlace node) => !node.IsThere ? null
         : new BlockEstimate(node["blocks"].Number(), node["blocksError"].Number(), node["bytes"].Number(), node["bytesError"].Number());

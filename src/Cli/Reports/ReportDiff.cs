@@ -39,7 +39,7 @@ internal sealed class ReportDiff
             BlockTotal was = before.TryGetValue(key, out Site? known) ? known.Total : default;
             if (was != site.Total)
             {
-                Change change = known is null ? Change.New : IsMore(site.Total, was) ? Change.Grown : Change.Shrunk;
+                Change change = known is null ? Change.New : site.Total.IsMoreThan(was) ? Change.Grown : Change.Shrunk;
                 rows.Add(new DiffRow(change, site.Fingerprint, site.Kind, site.Place, was, site.Total));
             }
         }
@@ -64,8 +64,6 @@ internal sealed class ReportDiff
             row.Fingerprint, row.Place,
         ]),
     ]);
-
-    private static bool IsMore(BlockTotal now, BlockTotal was) => now.Blocks != was.Blocks ? now.Blocks > was.Blocks : now.Bytes > was.Bytes;
 
     // Two groups of one site and kind differ by their tags only: they count together.
     private static Dictionary<string, Site> SitesOf(LeakReport report)

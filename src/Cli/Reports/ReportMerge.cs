@@ -42,6 +42,8 @@ internal static class ReportMerge
                 .Select(static same => same.First() with { Total = Sum(same.Select(static group => group.Total)) })
                 .OrderByDescending(static group => group.Total.Bytes).ThenBy(static group => group.Fingerprint, StringComparer.Ordinal)],
             Misuse = [.. reports.SelectMany(static report => report.Misuse)],
+            // How sites stand to a baseline is a question about sums.
+            Baseline = null,
             // One that hid nothing anywhere stays in the list: it may be out of date.
             Suppressions = [.. reports.SelectMany(static report => report.Suppressions)
                 .GroupBy(static suppression => (suppression.Name, suppression.Source))
@@ -56,7 +58,7 @@ internal static class ReportMerge
         return frame is null ? allocator : $"{LeakPlace.Write(frame)} ({allocator})";
     }
 
-    private static LeakGroup Merge(IReadOnlyList<LeakGroup> same) => same.Count == 1 ? same[0] : same[0] with
+    private static LeakGroup Merge(IReadOnlyList<LeakGroup> same) => same.Count == 1 ? same[0] with { Baseline = null } : same[0] with
     {
         Total = Sum(same.Select(static group => group.Total)),
         Indirect = Sum(same.Select(static group => group.Indirect)),
@@ -66,6 +68,7 @@ internal static class ReportMerge
         Samples = [.. same.SelectMany(static group => group.Samples).Take(SamplesPerGroup)],
         LastHolder = null,
         Estimate = null,
+        Baseline = null,
     };
 
     private static ReportCoverage Cover(IReadOnlyList<LeakReport> reports)

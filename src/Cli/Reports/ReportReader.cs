@@ -110,6 +110,7 @@ internal static class ReportReader
             Misuse = root["misuse"].Map(GroupReader.ReadMisuse),
             Suppressions = root["suppressions"].Map(static node => new SuppressionTotal(
                 node.Required("name").Text(), node["source"].Text(), ReadTotal(node))),
+            Baseline = GroupReader.ReadBaseline(root["baseline"]),
         };
     }
 

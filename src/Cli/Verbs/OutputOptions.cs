@@ -39,6 +39,9 @@ internal sealed class OutputOptions
     /// <summary>Whether JSON is wanted.</summary>
     public bool IsJson(ParseResult parsed) => parsed.GetValue(_format) == "json";
 
+    /// <summary>Whether a baseline is wanted.</summary>
+    public bool IsBaseline(ParseResult parsed) => parsed.GetValue(_format) == "baseline";
+
     /// <summary>The file, or null.</summary>
     public string? Path(ParseResult parsed) => parsed.GetValue(_output);
 

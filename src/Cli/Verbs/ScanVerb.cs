@@ -14,6 +14,7 @@ internal sealed class ScanVerb : Verb
     private readonly TargetOptions _target = new();
     private readonly OutputOptions _output = new();
     private readonly VerdictOption _verdict = new("none");
+    private readonly BaselineOption _baseline = new();
     private readonly Option<string?> _minimumAge = new("--min-age") { Description = "Younger blocks are not judged: 5s, 0." };
     private readonly Option<int?> _maximumLeaks = new("--max-leaks") { Description = "Groups to list; 0: all." };
 
@@ -35,6 +36,7 @@ internal sealed class ScanVerb : Verb
         _target.AddTo(command);
         _output.AddTo(command);
         _verdict.AddTo(command);
+        _baseline.AddTo(command);
         _minimumAge.Validators.Add(static result =>
         {
             if (result.Tokens.Count == 1 && !OptionText.TryParseDuration(result.Tokens[0].Value, out _))
@@ -57,6 +59,7 @@ internal sealed class ScanVerb : Verb
 
     private int Run(ParseResult parsed)
     {
+        Baselines.AcceptedLeaks? baseline = _baseline.Load(parsed);
         int processId = _target.Resolve(parsed);
         Dictionary<string, string> parameters = new() { ["format"] = "json" };
         if (parsed.GetValue(_minimumAge) is { } age)
@@ -64,7 +67,9 @@ internal sealed class ScanVerb : Verb
             parameters["min_age"] = age;
         }
 
-        if (parsed.GetValue(_maximumLeaks) is { } leaks)
+        // A leak that is not listed can be neither accepted nor new.
+        int? maximum = parsed.GetValue(_maximumLeaks) ?? (baseline is not null || _output.IsBaseline(parsed) ? 0 : null);
+        if (maximum is { } leaks)
         {
             parameters["max_leaks"] = leaks.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
@@ -72,7 +77,7 @@ internal sealed class ScanVerb : Verb
         using ControlClient client = ControlClient.Connect(processId);
         byte[] answer = client.Ask(new ControlRequest("scan") { Parameters = parameters }, Chatter.Progress);
         Chatter.ClearProgress();
-        LeakReport report = ReportReader.Read(answer, $"process {processId}");
+        LeakReport report = BaselineOption.Mark(baseline, [ReportReader.Read(answer, $"process {processId}")])[0];
         _output.Write(parsed, report);
         return _verdict.Judge(parsed, [report]);
     }

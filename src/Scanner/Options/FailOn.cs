@@ -16,4 +16,10 @@ public enum FailOn
 
     /// <summary>Any block that is still allocated, reachable or not.</summary>
     Reachable,
+
+    /// <summary>A definite leak at a site that the baseline does not have; without a baseline, any definite leak.</summary>
+    New,
+
+    /// <summary>A definite leak at a site that the baseline does not have, or that leaks more than the baseline has.</summary>
+    Growth,
 }

@@ -27,6 +27,7 @@ internal enum OptionKey
     Suppressions,
     PrintSuppressions,
     GenerateSuppressions,
+    Baseline,
     Quarantine,
     Poison,
     Control,

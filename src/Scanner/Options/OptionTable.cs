@@ -25,11 +25,11 @@ internal static class OptionTable
     [
         new(OptionKey.LogPath, "log_path", OptionKind.Text, StandardError, "stderr or a file",
             "Where reports go; {app}, {pid} and {time} in a file name are filled in."),
-        new(OptionKey.Format, "format", OptionKind.Choice, ReportFormat.Text, "text|json|sarif|github|junit|folded|speedscope", "Form of the report."),
+        new(OptionKey.Format, "format", OptionKind.Choice, ReportFormat.Text, "text|json|sarif|github|junit|folded|speedscope|baseline", "Form of the report."),
         // 23 as in LeakSanitizer: no common program uses it.
         new(OptionKey.ExitCode, "exitcode", OptionKind.Integer, 23, "0-255",
             "Exit code that replaces 0 when fail_on is met.") { Maximum = 255 },
-        new(OptionKey.FailOn, "fail_on", OptionKind.Choice, FailOn.Definite, "none|definite|possible|reachable",
+        new(OptionKey.FailOn, "fail_on", OptionKind.Choice, FailOn.Definite, "none|definite|possible|reachable|new|growth",
             "What must be found to change the exit code (none when the environment started the detector)."),
         new(OptionKey.ReportAt, "report_at", OptionKind.Set, ReportOccasions.Exit | ReportOccasions.Signal | ReportOccasions.Checkpoint,
             "exit,signal,checkpoint", "When reports are written: at which ends of the process, and at checkpoints."),
@@ -75,6 +75,8 @@ internal static class OptionTable
         // As Valgrind's.
         new(OptionKey.GenerateSuppressions, "gen_suppressions", OptionKind.Boolean, false, "0|1",
             "Whether a text report shows for each leak the line that would suppress it."),
+        new(OptionKey.Baseline, "baseline", OptionKind.Names, string.Empty, "file",
+            "Leaks that are accepted: reports say which are new and which have grown (fail_on=new, fail_on=growth)."),
         // 0 as in a program without us; AddressSanitizer's quarantine_size_mb is 256.
         new(OptionKey.Quarantine, "quarantine", OptionKind.ByteCount, 0L, "bytes",
             "Freed memory that is held back and checked for writes; 0: none."),

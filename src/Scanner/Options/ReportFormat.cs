@@ -24,4 +24,7 @@ public enum ReportFormat
 
     /// <summary>For speedscope: a profile whose weights are the bytes that are lost.</summary>
     Speedscope,
+
+    /// <summary>For the option <c>baseline</c>: the leaks as what is accepted, schema <c>nativeleak.baseline/1</c>.</summary>
+    Baseline,
 }

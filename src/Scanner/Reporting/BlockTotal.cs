@@ -12,4 +12,7 @@ public readonly record struct BlockTotal(long Blocks, long Bytes)
     /// <summary>The sum of two totals.</summary>
     public static BlockTotal Add(BlockTotal left, BlockTotal right)
         => new(left.Blocks + right.Blocks, left.Bytes + right.Bytes);
+
+    /// <summary>Whether these are more blocks than the others; of as many, whether they have more bytes.</summary>
+    internal bool IsMoreThan(BlockTotal other) => Blocks != other.Blocks ? Blocks > other.Blocks : Bytes > other.Bytes;
 }

@@ -10,6 +10,12 @@ internal static class FailOnRule
         FailOn.Definite => report.Totals.Definite.Blocks > 0,
         FailOn.Possible => report.Totals.Definite.Blocks > 0 || report.Totals.Possible.Blocks > 0,
         FailOn.Reachable => report.Totals.Live.Blocks - report.Totals.Ignored.Blocks > 0,
+        FailOn.New => Sites(report, report.Baseline?.New),
+        FailOn.Growth => Sites(report, report.Baseline?.New) || Sites(report, report.Baseline?.Grown),
         _ => false,
     };
+
+    // Only definite leaks: whether another is found may depend on where old words lie. Without a baseline everything is new.
+    private static bool Sites(LeakReport report, BaselineTotal? total)
+        => total is { } known ? known.DefiniteSites > 0 : report.Totals.Definite.Blocks > 0;
 }

@@ -45,6 +45,9 @@ internal interface IReportFacts
     /// <summary>Bytes of the recorded blocks that are live. Cost: one sum of counters.</summary>
     long LiveBytes => 0;
 
+    /// <summary>Bytes of all blocks recorded since the start. Cost: one sum of counters.</summary>
+    long AllocatedBytes => 0;
+
     /// <summary>Counts the live blocks of each site.</summary>
     IReadOnlyList<SiteCount> CountSites();
 

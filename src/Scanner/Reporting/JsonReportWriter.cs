@@ -7,6 +7,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using NativeLeak.Baselines;
 using NativeLeak.Suppressing;
 
 namespace NativeLeak.Reporting;
@@ -67,6 +68,7 @@ internal static class JsonReportWriter
 
             json.WriteEndArray();
             WriteSuppressions(json, report.Suppressions);
+            BaselineJson.Write(json, report.Baseline);
             json.WriteEndObject();
         }
 
@@ -181,6 +183,7 @@ internal static class JsonReportWriter
         json.WriteString("suppression", SuppressionGenerator.Write(group));
         HeldFacts.WriteHolders(json, group);
         LevelJson.WriteEstimate(json, "estimate", group.Estimate);
+        BaselineJson.Write(json, group.Baseline);
         json.WriteEndObject();
     }
 

@@ -52,4 +52,7 @@ public sealed record LeakGroup
 
     /// <summary>What held most of the blocks when a scan last saw them held; null when no earlier scan did.</summary>
     public LastHolder? LastHolder { get; init; }
+
+    /// <summary>What the baseline has of the site; null without a baseline.</summary>
+    public BaselineMatch? Baseline { get; init; }
 }

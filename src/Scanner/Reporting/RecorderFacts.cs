@@ -103,6 +103,9 @@ internal sealed class RecorderFacts(InterceptionTier tier, string detail, Detect
     public long LiveBytes => RecordTable.Counters.LiveBytes;
 
     /// <inheritdoc/>
+    public long AllocatedBytes => RecordTable.Counters.AllocatedBytes;
+
+    /// <inheritdoc/>
     public IReadOnlyList<SiteCount> CountSites() => RecordTable.IsInitialized ? SiteCensus.Take() : [];
 
     /// <inheritdoc/>

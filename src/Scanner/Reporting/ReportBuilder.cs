@@ -4,6 +4,7 @@
 // The one idea: everything slow (names, PDBs) happens here, once per line of source that is shown, never in the pause.
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeLeak.Baselines;
 using NativeLeak.Interop;
 using NativeLeak.NativeHeap.Records;
 using NativeLeak.Roots;
@@ -32,6 +33,13 @@ internal sealed class ReportBuilder(IReportFacts facts)
         SuppressionSet suppressions = new(request.Suppressions, DateOnly.FromDateTime(outcome.StartedAt.UtcDateTime));
         HiddenBlocks hidden = HiddenBlocks.Find(outcome.Lost, blocks, suppressions);
         List<GroupTally> tallies = Sort(Count(outcome.Lost, outcome.Details, request, blocks, hidden));
+        BaselineComparison? baseline = Compare(tallies, request, out string? problem);
+        if (baseline is not null)
+        {
+            // Before the list is cut: what is new must not be what is left out.
+            tallies = [.. tallies.OrderBy(tally => baseline.Match(FingerprintOf(tally)).State)];
+        }
+
         int shown = request.MaximumGroups == 0 ? tallies.Count : Math.Min(tallies.Count, request.MaximumGroups);
         BlockTotal omitted = default;
         foreach (GroupTally tally in tallies.Skip(shown))
@@ -40,7 +48,12 @@ internal sealed class ReportBuilder(IReportFacts facts)
         }
 
         List<string> warnings = [.. ScanSentences.Describe(outcome), .. facts.Warnings, .. request.Warnings, .. suppressions.Warnings];
-        List<LeakGroup> groups = BuildGroups(tallies.Take(shown), outcome, warnings);
+        if (problem is not null)
+        {
+            warnings.Add(problem + "; every leak counts as new");
+        }
+
+        List<LeakGroup> groups = BuildGroups(tallies.Take(shown), outcome, baseline, warnings);
         AddOmissions(warnings, tallies.Count - shown, omitted, counters.LostCount, outcome.Lost.Length);
         return new LeakReport
         {
@@ -56,6 +69,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
                 Suppressed = hidden.Sums.All,
             },
             Suppressions = hidden.Totals,
+            Baseline = baseline?.Summary,
             Estimates = Estimates.Of(counters, request.Parameters.SampleIntervalBytes),
             Heuristics = HeldFacts.Saved(counters, request.Parameters.Heuristics),
             Leaks = groups,
@@ -174,12 +188,22 @@ internal sealed class ReportBuilder(IReportFacts facts)
             .ThenBy(static tally => tally.Tag, StringComparer.Ordinal),
     ];
 
-    private List<LeakGroup> BuildGroups(IEnumerable<GroupTally> tallies, ScanOutcome outcome, List<string> warnings)
+    private static string FingerprintOf(GroupTally tally) => Fingerprint.Compute(tally.Site.Allocator, tally.Site.Frames);
+
+    private static BaselineComparison? Compare(List<GroupTally> tallies, in ReportRequest request, out string? problem)
+    {
+        problem = null;
+        return request.Baseline.Length == 0 || BaselineFile.TryRead(request.Baseline, out problem) is not { } baseline ? null
+            : new BaselineComparison(baseline, tallies.Select(static tally => (FingerprintOf(tally), tally.Kind, tally.Total)), request.CheckName is null);
+    }
+
+    private List<LeakGroup> BuildGroups(
+        IEnumerable<GroupTally> tallies, ScanOutcome outcome, BaselineComparison? baseline, List<string> warnings)
     {
         using SymbolResolver symbols = new(s_symbolBudget);
         FrameDescriber describer = new(symbols);
         LeakEvidence evidence = new(_places, new HolderText(facts, _places, describer));
-        List<LeakGroup> groups = [.. tallies.Select(tally => BuildGroup(tally, outcome, describer, evidence))];
+        List<LeakGroup> groups = [.. tallies.Select(tally => BuildGroup(tally, outcome, baseline, describer, evidence))];
         if (symbols.Missing.Count > 0)
         {
             warnings.Add("no lines for frames of " + string.Join(", ", symbols.Missing)
@@ -194,12 +218,14 @@ internal sealed class ReportBuilder(IReportFacts facts)
         return groups;
     }
 
-    private LeakGroup BuildGroup(GroupTally tally, ScanOutcome outcome, FrameDescriber describer, LeakEvidence evidence)
+    private LeakGroup BuildGroup(
+        GroupTally tally, ScanOutcome outcome, BaselineComparison? baseline, FrameDescriber describer, LeakEvidence evidence)
     {
         LeakHolder? heldBy = evidence.HeldBy(tally);
+        string fingerprint = FingerprintOf(tally);
         return new()
         {
-            Fingerprint = Fingerprint.Compute(tally.Site.Allocator, tally.Site.Frames),
+            Fingerprint = fingerprint,
             Kind = tally.Kind,
             Total = tally.Total,
             Estimate = tally.Estimate,
@@ -214,6 +240,7 @@ internal sealed class ReportBuilder(IReportFacts facts)
             Evidence = evidence.Why(tally, heldBy, outcome.Counters),
             HeldBy = heldBy,
             LastHolder = evidence.Last(tally),
+            Baseline = baseline?.Match(fingerprint),
         };
     }
 

@@ -22,6 +22,9 @@ internal readonly record struct ReportRequest(
     /// <summary>The files of suppressions, as the option names them.</summary>
     public string Suppressions { get; init; } = string.Empty;
 
+    /// <summary>The file of what is accepted; empty: none.</summary>
+    public string Baseline { get; init; } = string.Empty;
+
     /// <summary>Whether what is found becomes the baseline.</summary>
     public bool TakesBaseline { get; init; }
 

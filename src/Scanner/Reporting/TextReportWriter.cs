@@ -5,6 +5,7 @@
 // The one idea: a scan with gaps says so first and never says that nothing leaked; the last line is always the summary.
 using System.Globalization;
 using System.Text;
+using NativeLeak.Baselines;
 using NativeLeak.Reporting.Formats;
 using NativeLeak.Suppressing;
 
@@ -113,6 +114,11 @@ internal sealed class TextReportWriter
         if (LeakEvidence.LastLine(group.LastHolder) is { } last)
         {
             Line("  " + last);
+        }
+
+        if (BaselineText.Line(group.Baseline) is { } baseline)
+        {
+            Line("  " + baseline);
         }
 
         if (group.Indirect.Blocks > 0)
@@ -234,6 +240,11 @@ internal sealed class TextReportWriter
         if (_style.PrintsSuppressions)
         {
             WriteSuppressions();
+        }
+
+        if (_report.Baseline is { } baseline)
+        {
+            Own(BaselineText.Line(baseline));
         }
 
         foreach (string line in LevelText.Tracker(_report))

@@ -7,6 +7,7 @@ using NativeLeak.Interop;
 using NativeLeak.Options;
 using NativeLeak.Questions;
 using NativeLeak.Reporting;
+using NativeLeak.Telemetry;
 
 namespace NativeLeak.Scheduling;
 
@@ -23,9 +24,10 @@ internal sealed class DetectorSession : IDisposable
     private readonly ScanSchedule _schedule;
     private LeakDetectorOptions _options;
     private ControlServer? _control;
+    private DetectorMeter? _meter;
     private string? _listenerFailure;
     private bool _hasCheckpoint;
-    private volatile bool _skipsStacks;
+    private volatile bool _skipsStacks, _isDisposed;
 
     /// <summary>Creates a detector that does nothing yet.</summary>
     /// <param name="options">Its options.</param>
@@ -41,7 +43,8 @@ internal sealed class DetectorSession : IDisposable
         _scanner = new ScannerThread(
             createScan, facts, [_schedule, new CheckpointSchedule(this, () => facts.LiveBytes, TimeProvider.System)])
         {
-            IsUp = OpenControl,
+            IsUp = OnUp,
+            HasScanned = report => _meter?.OnScan(report),
         };
         _exit = new ExitReporter(this, exitWaitLimit);
     }
@@ -97,6 +100,10 @@ internal sealed class DetectorSession : IDisposable
     {
         _exit.Dispose();
         _scanner.Stop();
+        _isDisposed = true;
+        // Order: full fence; see OnUp.
+        Interlocked.MemoryBarrier();
+        _meter?.Dispose();
         CloseControl();
     }
 
@@ -177,9 +184,10 @@ internal sealed class DetectorSession : IDisposable
             warnings.Add("stacks and registers were not read (stack=off): what only they hold is called lost");
         }
 
-        return new ReportRequest(reason, parameters, options.MaximumLeaks, SamplesPerGroup, warnings)
+        return new ReportRequest(reason, parameters, options.Format == ReportFormat.Baseline ? 0 : options.MaximumLeaks, SamplesPerGroup, warnings)
         {
             Suppressions = options.Suppressions,
+            Baseline = options.Baseline,
         };
     }
 
@@ -254,6 +262,27 @@ internal sealed class DetectorSession : IDisposable
     }
 
     // On the scanner thread, once a program has been up for a while.
+    private void OnUp()
+    {
+        OpenControl();
+        DetectorMeter meter;
+        try
+        {
+            meter = new DetectorMeter(_facts);
+        }
+        catch (Exception)
+        {
+            return; // a listener of the application's threw: no meter, and nothing else of ours fails
+        }
+
+        // Order: full fence; either Dispose finds the meter, or it was before and this disposes of it.
+        Interlocked.Exchange(ref _meter, meter);
+        if (_isDisposed)
+        {
+            meter.Dispose();
+        }
+    }
+
     private void OpenControl()
     {
         if (OpensControl && Platform.IsSupported && Options.Set.Get<bool>(OptionKey.Control))

@@ -41,6 +41,9 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
     /// <summary>Called on the thread once the program has been up for a while, and does not end.</summary>
     public Action IsUp { get; init; } = static () => { };
 
+    /// <summary>Told of each report but the last one's, on the thread. It must not throw.</summary>
+    public Action<LeakReport> HasScanned { get; init; } = static _ => { };
+
     /// <summary>Has the occasions plan anew. From any thread.</summary>
     public void Reschedule()
     {
@@ -228,6 +231,17 @@ internal sealed class ScannerThread(Func<ILeakScan> createScan, IReportFacts fac
         => Volatile.Read(ref _isStopping) || waiting?.IsCancelled == true || (!isLast && Volatile.Read(ref _isExitWaiting));
 
     private LeakReport Scan(in ReportRequest request, ScanRequest? waiting)
+    {
+        LeakReport report = Make(request, waiting);
+        if (!request.Parameters.IsLast && request.Parameters.Question.Kind == QuestionKind.None)
+        {
+            HasScanned(report);
+        }
+
+        return report;
+    }
+
+    private LeakReport Make(in ReportRequest request, ScanRequest? waiting)
     {
         bool isLast = request.Parameters.IsLast;
         ReportBuilder builder = new(facts);

@@ -45,6 +45,7 @@ internal static class FullReport
                 Evidence = "nothing points to it", HeldBy = new LeakHolder("object", "App.Field"),
                 LastHolder = new LastHolder(new LeakHolder("stack", "thread 2"), 4, 5, 20),
                 Estimate = new BlockEstimate(1.5, 0.5, 300.5, 100.5),
+                Baseline = new BaselineMatch(BaselineState.Grown, new(23, 24)),
             },
             new LeakGroup
             {
@@ -60,6 +61,9 @@ internal static class FullReport
                 Fingerprint = "1111222233334444", Allocator = "Marshal.StringToBSTR", Total = new(51, 52), Stack = [Frame("App.Run()", "app", false)],
             },
         ],
+        Suppressions = [new SuppressionTotal("libold", "a.supp:1", new(53, 54))],
+        Baseline = new BaselineSummary(
+            "accepted.json", new(71, 72, new(73, 74)), new(75, 76, new(77, 78)), new(81, 82, new(83, 84)), new(85, 0, new(86, 87))),
         Misuse =
         [
             .. Enum.GetValues<MisuseKind>().Select(static kind => new MisuseGroup

@@ -5,7 +5,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 // Each line of standard input is a command, answered by one line: leak <blocks> <bytes> | hold <bytes> | address | work <rounds>
-// | pool | compiled | variables | exit <code>. The end of the input is exit 0.
+// | pool | compiled | meter <name> | variables | exit <code>. The end of the input is exit 0.
 Console.WriteLine($"ready {Environment.ProcessId}");
 while (Console.ReadLine() is { } line)
 {
@@ -29,6 +29,9 @@ while (Console.ReadLine() is { } line)
             continue;
         case "compiled":
             Console.WriteLine(System.Runtime.JitInfo.GetCompiledMethodCount());
+            continue;
+        case "meter":
+            Console.WriteLine(Meters.Read(words[1]));
             continue;
         case "variables":
             Console.WriteLine(string.Join(',', Environment.GetEnvironmentVariables().Keys.Cast<string>()

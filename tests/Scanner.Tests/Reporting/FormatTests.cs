@@ -12,7 +12,7 @@ internal sealed class FormatTests
 {
     private const string Hostile = "Evil;\n::error::x\u001b[2J<&\">%,:\u202e\ud800\uffff";
 
-    private static readonly LeakReport s_hostile = SampleReports.Leaky with
+    internal static LeakReport HostileReport { get; } = SampleReports.Leaky with
     {
         Process = SampleReports.Leaky.Process with { Name = Hostile },
         IsConclusive = false,
@@ -31,7 +31,7 @@ internal sealed class FormatTests
     private static IEnumerable<TestCaseData> Reports =>
     [
         new TestCaseData(SampleReports.Leaky).SetArgDisplayNames("leaky"), new TestCaseData(SampleReports.Clean).SetArgDisplayNames("clean"),
-        new TestCaseData(SampleReports.Inconclusive).SetArgDisplayNames("inconclusive"), new TestCaseData(s_hostile).SetArgDisplayNames("hostile"),
+        new TestCaseData(SampleReports.Inconclusive).SetArgDisplayNames("inconclusive"), new TestCaseData(HostileReport).SetArgDisplayNames("hostile"),
     ];
 
     [TestCaseSource(nameof(Reports))]
@@ -138,7 +138,7 @@ internal sealed class FormatTests
         foreach (ReportFormat format in (ReportFormat[])[ReportFormat.JUnit, ReportFormat.Folded, ReportFormat.Text])
         {
             // By number: comparisons of text overlook such characters.
-            Assert.That(Text(s_hostile, format).Select(static character => (int)character),
+            Assert.That(Text(HostileReport, format).Select(static character => (int)character),
                 Does.Not.Contain(0x1b).And.Not.Contain(0x202e), format.ToString());
         }
     }

@@ -13,7 +13,7 @@ internal sealed class JsonReportWriterTests
         + "stack:[{method:string,assembly:string,file:null,line:null,native:false,framework:true}],"
         + "samples:[{address:string,size:number,ordinal:number,hex:string}],evidence:string,suppression:string,heldBy:null,"
         + "lastHolder:{holder:{place:string,description:string},seenByScan:number,missedByScan:number,blocks:number},"
-        + "estimate:null}";
+        + "estimate:null,baseline:null}";
 
     // interface.md, schema nativeleak.report/1, in its order.
     private const string Schema = "{schema:string,tool:{name:string,version:string},"
@@ -27,7 +27,7 @@ internal sealed class JsonReportWriterTests
         + "heuristics:[{name:string,blocks:number,bytes:number}],"
         + "tracker:{level:string,sampleIntervalBytes:null,memoryBytes:number,memoryLimitBytes:null,recordedBlocks:number,"
         + "freedBlocks:number,unknownFrees:number,missedBlocks:number,endedAt:null},estimates:null,"
-        + "leaks:[" + Leak + "],stillAllocated:[],misuse:[],suppressions:[]}";
+        + "leaks:[" + Leak + "],stillAllocated:[],misuse:[],suppressions:[],baseline:null}";
 
     [Test]
     public void TheDocumentHasTheSchemasPropertiesAndNoOthers()

@@ -19,7 +19,9 @@ internal static class GitHubWriter
             : Environment.CurrentDirectory;
         foreach (LeakGroup group in report.Leaks)
         {
-            string level = group.Kind switch { LeakKind.Definite => "error", LeakKind.Possible => "warning", _ => "notice" };
+            // What the baseline has is no news for whoever reads a change.
+            string level = group.Baseline is { State: BaselineState.Known } ? "notice"
+                : group.Kind switch { LeakKind.Definite => "error", LeakKind.Possible => "warning", _ => "notice" };
             text.Append("::").Append(level).Append(' ');
             if (LeakPlace.Of(group.Stack) is { } place)
             {

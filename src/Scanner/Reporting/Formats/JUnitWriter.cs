@@ -38,7 +38,7 @@ internal static class JUnitWriter
         xml.WriteStartElement("testsuite");
         xml.WriteAttributeString("name", Clean("NativeLeak: " + report.Process.Name));
         xml.WriteAttributeString("tests", Number(cases + errors));
-        xml.WriteAttributeString("failures", Number(report.Leaks.Count));
+        xml.WriteAttributeString("failures", Number(report.Leaks.Count(static group => !IsAccepted(group))));
         xml.WriteAttributeString("errors", Number(errors));
         xml.WriteAttributeString("skipped", "0");
         xml.WriteAttributeString("time", (report.Process.ReportedAt - report.Process.StartedAt).TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture));
@@ -47,10 +47,15 @@ internal static class JUnitWriter
         {
             LeakFrame? place = LeakPlace.Innermost(group.Stack);
             StartCase(xml, place?.Assembly ?? "unknown", (place?.Method ?? group.Allocator) + " " + group.Fingerprint);
-            xml.WriteStartElement("failure");
-            xml.WriteAttributeString("type", group.Kind.ToString());
-            xml.WriteAttributeString("message", Clean(LeakPlace.Describe(group)));
-            xml.WriteString(Clean(group.Evidence + "\n" + string.Join('\n', group.Stack.Select(static frame => "at " + LeakPlace.Write(frame)))));
+            xml.WriteStartElement(IsAccepted(group) ? "system-out" : "failure");
+            if (!IsAccepted(group))
+            {
+                xml.WriteAttributeString("type", group.Kind.ToString());
+                xml.WriteAttributeString("message", Clean(LeakPlace.Describe(group)));
+            }
+
+            string accepted = IsAccepted(group) ? "The baseline has this leak: " + LeakPlace.Describe(group) + "\n" : string.Empty;
+            xml.WriteString(Clean(accepted + group.Evidence + "\n" + string.Join('\n', group.Stack.Select(static frame => "at " + LeakPlace.Write(frame)))));
             xml.WriteEndElement();
             xml.WriteEndElement();
         }
@@ -74,6 +79,9 @@ internal static class JUnitWriter
         xml.WriteEndElement();
         xml.WriteEndElement();
     }
+
+    // What the baseline has is a case that passes.
+    private static bool IsAccepted(LeakGroup group) => group.Baseline is { State: BaselineState.Known };
 
     private static void StartCase(XmlWriter xml, string group, string name)
     {

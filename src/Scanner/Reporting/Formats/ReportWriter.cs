@@ -1,5 +1,6 @@
 // Licensed under the MIT License. See LICENSE in the repository root.
 using System.Text;
+using NativeLeak.Baselines;
 
 namespace NativeLeak.Reporting.Formats;
 
@@ -17,6 +18,7 @@ internal static class ReportWriter
         ReportFormat.GitHub => Encoding.UTF8.GetBytes(GitHubWriter.Write(report)),
         ReportFormat.JUnit => JUnitWriter.Write(report),
         ReportFormat.Folded => Encoding.UTF8.GetBytes(FoldedWriter.Write(report)),
+        ReportFormat.Baseline => BaselineWriter.Write(report),
         ReportFormat.Speedscope => SpeedscopeWriter.Write(report),
         _ => Encoding.UTF8.GetBytes(TextReportWriter.Write(report, text)),
     };

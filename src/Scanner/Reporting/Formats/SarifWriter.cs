@@ -103,6 +103,14 @@ internal static class SarifWriter
         json.WriteString("ruleId", s_rules[rule].Id);
         json.WriteNumber("ruleIndex", rule);
         json.WriteString("level", s_rules[rule].Level);
+        if (group.Baseline is { } baseline)
+        {
+            json.WriteString("baselineState", baseline.State switch
+            {
+                BaselineState.New => "new", BaselineState.Grown => "updated", _ => "unchanged",
+            });
+        }
+
         WriteMessage(json, "message", LeakPlace.Describe(group) + ": " + group.Evidence);
         json.WriteStartArray("locations");
         WriteLocation(json, LeakPlace.Of(group.Stack) ?? LeakPlace.Innermost(group.Stack), message: null);
